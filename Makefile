@@ -1,0 +1,160 @@
+# `make` lists the targets. Each check that CI runs is one of them.
+# Works with GNU make 3.81 (macOS) and later; needs Go, and for some targets what they name.
+
+SHELL := /bin/bash
+GO ?= go
+
+# Which packages to test: make test PKGS=./internal/route/...
+PKGS ?= ./...
+# More flags for go test: make test TESTFLAGS='-run Retry -v'
+TESTFLAGS ?=
+# How long each fuzz target runs.
+FUZZTIME ?= 10s
+
+# Tools have module files of their own, so that what they need stays out of ours.
+BUF  := $(GO) tool -modfile=tools/go.mod buf
+LINT := $(GO) tool -modfile=$(CURDIR)/tools/lint/go.mod golangci-lint
+
+.DEFAULT_GOAL := help
+
+##@ Everyday
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} \
+		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: build
+build: ## build bin/banyan
+	$(GO) build -o bin/banyan ./cmd/banyan
+
+.PHONY: shop
+shop: ## run the example shop in the foreground (Ctrl-C stops it)
+	$(GO) run ./cmd/banyan up examples/shop
+
+.PHONY: test
+test: test-go test-shop test-python test-node ## run the unit tests: everything, with Go alone or with Python and Node.js too
+
+.PHONY: clean
+clean: ## remove what make made (not the Go caches, not .banyan/)
+	rm -rf bin
+
+##@ Tests, one by one
+
+.PHONY: test-go
+test-go: ## Go tests of the main module (PKGS, TESTFLAGS)
+	$(GO) test $(TESTFLAGS) $(PKGS)
+
+.PHONY: test-shop
+test-shop: ## Go tests of the example shop
+	cd examples/shop && $(GO) test $(TESTFLAGS) ./...
+
+.PHONY: test-python
+test-python: ## tests of the shop's Python service, where there is Python 3
+	@if command -v python3 >/dev/null; then \
+		echo 'cd examples/shop/recommendation && python3 -m unittest'; \
+		cd examples/shop/recommendation && PYTHONDONTWRITEBYTECODE=1 python3 -m unittest; \
+	else \
+		echo 'skipped: the Python service (install Python 3 from your package manager or python.org to test it)'; \
+	fi
+
+.PHONY: test-node
+test-node: ## tests of the shop's Node.js service, where there is Node.js 18 or later
+	@if command -v node >/dev/null && node -e 'process.exit(process.versions.node.split(".")[0] >= 18 ? 0 : 1)'; then \
+		echo 'cd examples/shop/notification && node --test'; \
+		cd examples/shop/notification && node --test; \
+	else \
+		echo 'skipped: the Node.js service (install Node.js 18 or later from your package manager or nodejs.org to test it)'; \
+	fi
+
+.PHONY: test-race
+test-race: ## Go tests under the race detector (PKGS, TESTFLAGS; needs a C compiler)
+	$(GO) test -race $(TESTFLAGS) $(PKGS)
+
+.PHONY: test-portable
+test-portable: ## what must work off Linux: it compiles, and the packages that touch no kernel pass
+	$(GO) build ./...
+	$(GO) test $(TESTFLAGS) ./appfile/... ./internal/archtest/... ./internal/fault/... ./internal/gateway/... \
+		./internal/model/... ./internal/reconcile/... ./internal/route/...
+
+.PHONY: e2e
+e2e: ## end-to-end tests of the real binary and the shop (long)
+	BANYAN_E2E=full $(GO) test -count=1 -timeout 20m $(TESTFLAGS) ./e2e/...
+
+.PHONY: e2e-setup
+e2e-setup: ## get what the browser tests need (needs npm and a Chromium; without them they are skipped)
+	@if [ ! -f e2e/browser/package-lock.json ]; then \
+		echo 'skipped: no browser tests here'; \
+	elif ! command -v npm >/dev/null; then \
+		echo 'skipped: the browser tests (install Node.js with npm to run them)'; \
+	else \
+		echo 'cd e2e/browser && npm ci'; \
+		cd e2e/browser && npm ci --no-audit --no-fund; \
+	fi
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME (10s)
+	GO='$(GO)' tools/fuzz $(FUZZTIME) $(PKGS)
+
+.PHONY: cover
+cover: ## measure test coverage: a figure per package, and bin/cover.html
+	@mkdir -p bin
+	$(GO) test -coverprofile=bin/cover.out $(TESTFLAGS) $(PKGS)
+	$(GO) tool cover -html=bin/cover.out -o bin/cover.html
+	@$(GO) tool cover -func=bin/cover.out | tail -n 1
+
+.PHONY: bench
+bench: ## list the benchmarks; each is one command
+	@$(GO) list -f '{{if eq .Name "main"}}{{slice .ImportPath 28}}	{{.Doc}}{{end}}' ./bench/... 2>/dev/null | \
+		awk -F '	' 'NF == 2 {printf "go run ./%-22s %s\n", $$1, $$2}'
+	@echo "go test -run '^$$' -bench . PACKAGE   measure one package"
+
+##@ Checks
+
+.PHONY: ci
+ci: lint generate-check test test-race fuzz e2e ## all that CI runs on Linux
+
+.PHONY: lint
+lint: lint-fmt lint-vet lint-go lint-shop lint-tidy lint-proto ## all the checks below that read the source
+
+.PHONY: lint-fmt
+lint-fmt: ## Go files are formatted
+	@unformatted=$$(git ls-files -co --exclude-standard '*.go' | while read -r f; do [ ! -f "$$f" ] || echo "$$f"; done | xargs "$$($(GO) env GOROOT)/bin/gofmt" -l) && \
+	if [ -n "$$unformatted" ]; then \
+		printf 'run gofmt -w on:\n%s\n' "$$unformatted"; exit 1; \
+	fi
+
+.PHONY: lint-vet
+lint-vet: ## go vet, for Linux and macOS
+	GOOS=linux $(GO) vet ./...
+	GOOS=darwin $(GO) vet ./...
+
+.PHONY: lint-go
+lint-go: ## golangci-lint on the main module (its first build takes two minutes)
+	$(LINT) run
+
+.PHONY: lint-shop
+lint-shop: ## golangci-lint on the example shop
+	cd examples/shop && $(LINT) run --config $(CURDIR)/.golangci.yml
+
+.PHONY: lint-tidy
+lint-tidy: ## go.mod and go.sum hold what is used and no more
+	$(GO) mod tidy -diff
+	cd examples/shop && $(GO) mod tidy -diff
+
+.PHONY: lint-proto
+lint-proto: ## buf's lint and format on the control API
+	$(BUF) lint
+	$(BUF) format --diff --exit-code
+
+##@ Generated files
+
+.PHONY: generate
+generate: ## make the generated files anew: proto code, JSON Schema
+	$(BUF) generate
+	$(GO) generate ./...
+
+.PHONY: generate-check
+generate-check: ## the generated files are what `make generate` makes
+	tools/generate-check

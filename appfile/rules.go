@@ -1,0 +1,278 @@
+package appfile
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// rule bounds one field. Numbers are counts, nanoseconds or bytes, as the
+// field's type says. The schema is made from the same table.
+type rule struct {
+	enum     []string
+	min, max float64
+	above    bool // min itself is not allowed
+}
+
+var unbounded = math.Inf(1)
+
+func oneOf(names ...string) rule       { return rule{enum: names, min: -unbounded, max: unbounded} }
+func from(least float64) rule          { return rule{min: least, max: unbounded} }
+func between(least, most float64) rule { return rule{min: least, max: most} }
+
+// positive is for durations and sizes where zero makes no sense.
+func positive() rule { return rule{max: unbounded, above: true} }
+
+var (
+	jwtAlgorithms = []string{"EdDSA", "ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
+	protocols     = []string{"http", "h2c", "tcp"}
+	strategies    = []string{"rolling", "recreate"}
+	conditions    = []string{"service_ready", "service_started", "job_completed", "service_healthy", "service_completed_successfully"}
+)
+
+// maxReplicas keeps a slip of the finger from starting a million programs.
+const maxReplicas = 1000
+
+// fieldRules are the bounds by Type.Field.
+var fieldRules = map[string]rule{
+	"Gateway.MaxHeader":       from(1 << 10),
+	"Gateway.MaxBody":         positive(),
+	"Gateway.HeaderTimeout":   positive(),
+	"Gateway.IdleTimeout":     positive(),
+	"JWT.Algorithms":          oneOf(jwtAlgorithms...),
+	"JWT.Leeway":              rule{max: float64(time.Hour), above: true},
+	"Route.Auth":              oneOf("none", "optional", "required"),
+	"Route.Timeout":           from(0),
+	"Route.Retries":           between(0, 10),
+	"Route.MaxBody":           from(0),
+	"RateLimit.Requests":      between(1, 1e9),
+	"RateLimit.Per":           rule{min: float64(time.Millisecond), max: float64(24 * time.Hour)},
+	"RateLimit.Burst":         between(1, 1e9),
+	"RateLimit.By":            oneOf("address", "subject"),
+	"CORS.MaxAge":             positive(),
+	"Service.Protocol":        oneOf(protocols...),
+	"Service.Port":            between(1, 65535),
+	"Service.Replicas":        between(0, maxReplicas),
+	"Service.Restart":         oneOf("always", "on-failure", "no"),
+	"Service.StopGracePeriod": from(0),
+	"Service.DrainTimeout":    from(0),
+	"Service.StartTimeout":    positive(),
+	"Service.BuildTimeout":    positive(),
+	"Job.BuildTimeout":        positive(),
+	"Job.Timeout":             from(0),
+	"Job.Retries":             between(0, 100),
+	"Call.Timeout":            from(0),
+	"Call.Retries":            between(0, 10),
+	"Breaker.FailureRatio":    rule{max: 1, above: true},
+	"Breaker.MinRequests":     between(1, 1e6),
+	"Breaker.Window":          positive(),
+	"Breaker.OpenFor":         positive(),
+	"Dependency.Condition":    oneOf(conditions...),
+	"Database.Engine":         oneOf("sqlite"),
+	"Resources.CPU":           between(0, 4096),
+	"Resources.Memory":        from(0),
+	"Probe.InitialDelay":      from(0),
+	"Probe.Period":            positive(),
+	"Probe.Timeout":           positive(),
+	"Probe.SuccessThreshold":  between(1, 1000),
+	"Probe.FailureThreshold":  between(1, 1000),
+	"Update.Strategy":         oneOf(strategies...),
+}
+
+// required are the fields that must be given, with how.
+var required = map[string]string{
+	"Service.Command":    "write command: with the program and its arguments",
+	"Job.Command":        "write command: with the program and its arguments",
+	"JWT.JWKS":           "write jwks: with the address of the key set, such as ${services.user.url}/.well-known/jwks.json",
+	"Route.Path":         "write path: / for all paths",
+	"Route.To":           "write to: with the name of a service",
+	"RateLimit.Requests": "write requests: 50, for example",
+	"RateLimit.Per":      "write per: 1s, for example",
+	"CORS.Origins":       `write origins: ["https://shop.example"], or ["*"] for all`,
+	"Volume.Name":        "write name:",
+	"Volume.Env":         "write env: with the variable that tells the directory's path",
+}
+
+// rules checks each field against the tables, before defaults are filled in.
+func (v *validator) rules() { v.walk(reflect.ValueOf(v.app).Elem(), "") }
+
+func (v *validator) walk(s reflect.Value, path string) {
+	for _, f := range fieldsOf(s.Type()) {
+		val, at := s.Field(f.index), join(path, f.key)
+		if how, ok := required[f.id]; ok && isEmpty(val) && !v.isBad(at) {
+			if _, given := v.ix.find(at); !given || val.Kind() != reflect.Int && f.typ != reflect.TypeFor[Duration]() {
+				v.report(at, fmt.Sprintf("%s has no %s", v.subject(path, s.Type()), f.key), how)
+				continue
+			}
+		}
+		v.field(val, f, at)
+	}
+}
+
+func isEmpty(val reflect.Value) bool {
+	if k := val.Kind(); k == reflect.Slice || k == reflect.Map {
+		return val.Len() == 0
+	}
+	return val.IsZero()
+}
+
+// subject names the struct at path: "service order", "a route".
+func (v *validator) subject(path string, t reflect.Type) string {
+	parts := strings.Split(path, "\x00")
+	switch {
+	case len(parts) == 2 && t.Name() == "Service", len(parts) == 2 && t.Name() == "Job":
+		return strings.ToLower(t.Name()) + " " + parts[1]
+	}
+	return orElse(titles[t.Name()], t.Name())
+}
+
+func (v *validator) field(val reflect.Value, f field, path string) {
+	_, given := v.ix.find(path)
+	switch val.Kind() {
+	case reflect.Pointer:
+		if val.IsNil() {
+			return
+		}
+		given = true
+		val = val.Elem()
+	case reflect.Map:
+		for _, key := range val.MapKeys() {
+			at := join(path, key.String())
+			if elem := val.MapIndex(key); elem.Kind() == reflect.Pointer && !elem.IsNil() && !v.isBad(at) {
+				v.walk(elem.Elem(), at)
+			}
+		}
+		return
+	case reflect.Slice:
+		for i := range val.Len() {
+			elem := val.Index(i)
+			if elem.Kind() == reflect.Pointer && !elem.IsNil() {
+				elem = elem.Elem()
+			}
+			at := join(path, strconv.Itoa(i))
+			switch elem.Kind() {
+			case reflect.Struct:
+				if !v.isBad(at) {
+					v.walk(elem, at)
+				}
+			case reflect.String:
+				v.check(elem, f, at)
+			}
+		}
+		return
+	}
+	if val.Kind() == reflect.Struct {
+		if !v.isBad(path) {
+			v.walk(val, path)
+		}
+		return
+	}
+	if (given || !val.IsZero()) && !v.isBad(path) {
+		v.check(val, f, path)
+	}
+}
+
+// check applies one rule to one value.
+func (v *validator) check(val reflect.Value, f field, path string) {
+	r, ok := fieldRules[f.id]
+	if !ok {
+		return
+	}
+	if val.Kind() == reflect.String {
+		if len(r.enum) > 0 && !slices.Contains(r.enum, val.String()) {
+			v.badWord(val.String(), f, path, r)
+		}
+		return
+	}
+	var n float64
+	switch val.Kind() {
+	case reflect.Int, reflect.Int64:
+		n = float64(val.Int())
+	case reflect.Float64:
+		n = val.Float()
+	}
+	if math.IsNaN(n) || n < r.min || n > r.max || r.above && n == r.min {
+		message, fix := r.complain(f, val)
+		v.report(path, message, fix)
+	}
+}
+
+// complain says what the range is.
+func (r rule) complain(f field, val reflect.Value) (message, fix string) {
+	show := func(n float64) string {
+		switch val.Type() {
+		case reflect.TypeFor[Duration]():
+			return Duration(n).String()
+		case reflect.TypeFor[Bytes]():
+			return Bytes(n).String()
+		}
+		return strconv.FormatFloat(n, 'f', -1, 64)
+	}
+	got := fmt.Sprint(val.Interface())
+	switch {
+	case r.max < unbounded && r.above:
+		message = fmt.Sprintf("%s must be above %s and at most %s, not %s", f.key, show(r.min), show(r.max), got)
+	case r.max < unbounded:
+		message = fmt.Sprintf("%s must be between %s and %s, not %s", f.key, show(r.min), show(r.max), got)
+	case r.above:
+		message = fmt.Sprintf("%s must be above %s, not %s", f.key, show(r.min), got)
+	default:
+		message = fmt.Sprintf("%s must be at least %s, not %s", f.key, show(r.min), got)
+	}
+	if how, ok := required[f.id]; ok {
+		fix = how
+	} else if val.CanInt() && val.Int() == 0 {
+		fix = "leave it out for the default"
+	} else if f.id == "Breaker.FailureRatio" && val.Float() > 1 && val.Float() <= 100 {
+		fix = fmt.Sprintf("write %v", val.Float()/100)
+	}
+	return message, fix
+}
+
+// badWord says which words are known.
+func (v *validator) badWord(got string, f field, path string, r rule) {
+	known := r.enum
+	message := fmt.Sprintf("%s cannot be %s", f.key, quote(got))
+	fix := didYouMean(got, known, "")
+	switch {
+	case f.id == "Update.Strategy":
+		message = fmt.Sprintf("there is no update strategy %s", quote(got))
+		if slices.Contains([]string{"canary", "blue-green", "bluegreen", "blue_green"}, got) {
+			message += " yet in this version"
+		}
+		fix = orElse(fix, "known strategies are rolling and recreate")
+	case f.id == "Database.Engine":
+		message = fmt.Sprintf("the database engine %s is not there yet: this version has sqlite", quote(got))
+		fix = "write database: {} for sqlite, or run the database elsewhere and give its address in environment:"
+	case f.id == "JWT.Algorithms" && strings.HasPrefix(got, "HS"):
+		message = fmt.Sprintf("the algorithm %s signs with a shared secret, which the gateway does not accept", got)
+		fix = "sign with a key pair: EdDSA, ES256 or RS256"
+	case f.id == "Service.Protocol" && slices.Contains([]string{"grpc", "http2", "h2", "gRPC"}, got):
+		fix = "write h2c: HTTP/2 without TLS, which gRPC uses"
+	case f.id == "Service.Protocol" && slices.Contains([]string{"https", "websocket", "ws", "http1", "http/1.1"}, got):
+		fix = "write http; the gateway and banyan's edges speak to services without TLS"
+	case f.id == "Service.Restart" && slices.Contains([]string{"unless-stopped", "true", "yes", "on", "Always"}, got):
+		fix = "write always"
+	case f.id == "Service.Restart" && slices.Contains([]string{"never", "false", "none", "off"}, got):
+		fix = "write no"
+	case f.id == "Route.Auth" && slices.Contains([]string{"true", "yes", "jwt", "bearer"}, got):
+		fix = "write required"
+	case f.id == "Route.Auth" && slices.Contains([]string{"false", "no"}, got):
+		fix = "write none"
+	case f.id == "RateLimit.By" && slices.Contains([]string{"ip", "client", "client_ip", "addr"}, got):
+		fix = "write address"
+	case f.id == "RateLimit.By" && slices.Contains([]string{"user", "sub", "token"}, got):
+		fix = "write subject"
+	case fix != "":
+	default:
+		if f.id == "Dependency.Condition" {
+			known = known[:3]
+		}
+		fix = "known are " + strings.Join(known, ", ")
+	}
+	v.report(path, message, fix)
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/shop/contract"
+)
+
+// shop is the order service in a world of fakes.
+type shop struct {
+	*world
+	*service
+	handler http.Handler
+	path    string
+}
+
+func open(t *testing.T) *shop {
+	t.Helper()
+	return openIn(t, newWorld(t), filepath.Join(t.TempDir(), "order.db"))
+}
+
+// openIn starts the service on the database at path. It settles nothing by itself: tests call settler.round.
+func openIn(t *testing.T, w *world, path string) *shop {
+	t.Helper()
+	db, err := openDatabase(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	s := &shop{world: w, service: newService(log, store{db}, w.clients()), path: path}
+	s.handler = contract.Handle(log, s.routes())
+	s.plug = func() { _ = db.Close() }
+	t.Cleanup(func() { s.checkout.wait(); _ = db.Close() })
+	return s
+}
+
+// restart starts the service again after a crash, in the same world.
+func (s *shop) restart(t *testing.T) *shop {
+	t.Helper()
+	return openIn(t, s.world, s.path)
+}
+
+// hurry gives a step (or all, by "") little time.
+func (s *shop) hurry(name string) {
+	for i := range s.checkout.steps {
+		if step := &s.checkout.steps[i]; name == "" || step.name == name {
+			step.timeout = 150 * time.Millisecond
+		}
+	}
+}
+
+const twoMugs = `{"items": [{"product_id": "mug", "quantity": 2}, {"product_id": "pen", "quantity": 1}]}`
+
+// place asks for an order as Ada does, with a key.
+func (s *shop) place(key, body string) *httptest.ResponseRecorder {
+	return s.send("POST", "/api/orders", body, "X-User-Id", "ada", "X-User-Email", "ada@example.org", "Idempotency-Key", key)
+}
+
+func (s *shop) send(method, path, body string, headers ...string) *httptest.ResponseRecorder {
+	request := httptest.NewRequest(method, path, strings.NewReader(body))
+	for i := 0; i+1 < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	recorder := httptest.NewRecorder()
+	s.handler.ServeHTTP(recorder, request)
+	return recorder
+}
+
+// decode checks an answer's status and decodes its body as T.
+func decode[T any](t *testing.T, recorder *httptest.ResponseRecorder, want int) (out T) {
+	t.Helper()
+	if recorder.Code != want {
+		t.Fatalf("answered %d, want %d: %s", recorder.Code, want, recorder.Body)
+	}
+	if err := json.Unmarshal(recorder.Body.Bytes(), &out); err != nil && err != io.EOF {
+		t.Fatalf("%v in %s", err, recorder.Body)
+	}
+	return out
+}
+
+// refused checks that an answer is a problem with this status and code.
+func refused(t *testing.T, recorder *httptest.ResponseRecorder, status int, code string) contract.Problem {
+	t.Helper()
+	problem := decode[contract.Problem](t, recorder, status)
+	if problem.Code != code || recorder.Header().Get("Content-Type") != "application/problem+json" {
+		t.Fatalf("problem %+v, want code %s", problem, code)
+	}
+	return problem
+}
+
+// latest is Ada's latest order.
+func (s *shop) latest(t *testing.T) contract.Order {
+	t.Helper()
+	orders := decode[contract.List[contract.Order]](t, s.send("GET", "/api/orders", "", "X-User-Id", "ada"), 200).Items
+	if len(orders) == 0 {
+		t.Fatal("Ada has no order")
+	}
+	return orders[0]
+}
+
+func (s *shop) expectLatest(t *testing.T, status, reason string) contract.Order {
+	t.Helper()
+	o := s.latest(t)
+	if o.Status != status || o.Reason != reason {
+		t.Fatalf("the order is %s (%s), want %s (%s)", o.Status, o.Reason, status, reason)
+	}
+	return o
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"example.com/shop/contract"
+)
+
+func TestOrderGoesThrough(t *testing.T) {
+	s := open(t)
+	o := decode[contract.Order](t, s.place("k1", twoMugs), 201)
+	if o.Status != "confirmed" || o.TotalCents != 3450 || o.Currency != "EUR" || len(o.Items) != 2 || o.Shipment.Tracking != "T1" {
+		t.Fatalf("ordered %+v", o)
+	}
+	if o.Items[0] != (contract.OrderItem{ProductID: "mug", Name: "A mug", Quantity: 2, PriceCents: 1600}) {
+		t.Fatalf("the first item is %+v", o.Items[0])
+	}
+	s.expectLeft(t, o.ID, whole)
+	if want := []string{"prices", "reserve", "charge", "ship", "commit"}; !slices.Equal(s.seen[:5], want) {
+		t.Fatalf("called %v, want %v first", s.seen, want)
+	}
+
+	again := decode[contract.Order](t, s.send("GET", "/api/orders/"+o.ID, "", "X-User-Id", "ada"), 200)
+	if again.TotalCents != o.TotalCents || !again.CreatedAt.Equal(o.CreatedAt) || again.Shipment.Tracking != "T1" || again.Items[1] != o.Items[1] {
+		t.Fatalf("read back %+v, want %+v", again, o)
+	}
+}
+
+func TestOthersAreToldAfterwards(t *testing.T) {
+	s := open(t)
+	o := decode[contract.Order](t, s.place("k1", twoMugs), 201)
+	s.checkout.wait()
+	var purchase contract.Purchase
+	var notification contract.Notification
+	if err := errors.Join(json.Unmarshal(s.told["recommend"], &purchase), json.Unmarshal(s.told["notify"], &notification)); err != nil {
+		t.Fatal(err)
+	}
+	if purchase.OrderID != o.ID || !slices.Equal(purchase.ProductIDs, []string{"mug", "pen"}) {
+		t.Fatalf("recommendation heard %+v", purchase)
+	}
+	if notification.Kind != "order-confirmed" || notification.UserID != "ada" || notification.Email != "ada@example.org" || notification.OrderID != o.ID {
+		t.Fatalf("notification heard %+v", notification)
+	}
+}
+
+func TestWhoIsToldCannotHarmAnOrder(t *testing.T) {
+	for _, f := range []fault{breaks, hangs, hangsUp} {
+		t.Run(string(f), func(t *testing.T) {
+			t.Parallel()
+			s := open(t)
+			s.checkout.herald.timeout = 50 * time.Millisecond
+			s.set("recommend", f)
+			s.set("notify", f)
+			decode[contract.Order](t, s.place("k1", twoMugs), 201)
+		})
+	}
+}
+
+func TestOrderWithoutThoseWhoAreTold(t *testing.T) {
+	w := newWorld(t)
+	s := openIn(t, w, t.TempDir()+"/order.db")
+	s.checkout.herald.recommendation, s.checkout.herald.notification = nil, nil
+	decode[contract.Order](t, s.place("k1", twoMugs), 201)
+}
+
+func TestHeadersAreForwarded(t *testing.T) {
+	s := open(t)
+	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	s.send("POST", "/api/orders", twoMugs, "X-User-Id", "ada", "Idempotency-Key", "k1", "Traceparent", parent, "X-Request-Id", "r1", "Authorization", "Bearer x")
+	s.checkout.wait()
+	for _, action := range []string{"prices", "reserve", "charge", "ship", "commit", "recommend", "notify"} {
+		if head := s.heads[action]; head.Get("Traceparent") != parent || head.Get("X-Request-Id") != "r1" || head.Get("Authorization") != "" {
+			t.Errorf("%s got %v", action, head)
+		}
+	}
+}
+
+func TestOrdersAreTheirOwners(t *testing.T) {
+	s := open(t)
+	first := decode[contract.Order](t, s.place("k1", twoMugs), 201)
+	second := decode[contract.Order](t, s.place("k2", twoMugs), 201)
+	if latest := s.latest(t); latest.ID != second.ID {
+		t.Fatalf("the latest is %s, want %s", latest.ID, second.ID)
+	}
+	refused(t, s.send("GET", "/api/orders/"+first.ID, "", "X-User-Id", "bob"), 404, "order-not-found")
+	refused(t, s.send("GET", "/api/orders/ord_none", "", "X-User-Id", "ada"), 404, "order-not-found")
+	none := s.send("GET", "/api/orders", "", "X-User-Id", "bob")
+	if orders := decode[contract.List[contract.Order]](t, none, 200).Items; orders == nil || len(orders) != 0 {
+		t.Fatalf("Bob's orders are %s", none.Body)
+	}
+}
+
+func TestPlaceRefuses(t *testing.T) {
+	s := open(t)
+	refused(t, s.send("POST", "/api/orders", twoMugs, "Idempotency-Key", "k1"), 401, "not-signed-in")
+	refused(t, s.send("GET", "/api/orders", ""), 401, "not-signed-in")
+	refused(t, s.send("GET", "/api/orders/x", ""), 401, "not-signed-in")
+	refused(t, s.place("", twoMugs), 400, "idempotency-key-missing")
+	refused(t, s.place("k1", `[]`), 400, "bad-json")
+	refused(t, s.place("k1", `{"items": []}`), 422, "invalid")
+	refused(t, s.place("k1", `{"items": [{"product_id": "mug", "quantity": 0}]}`), 422, "invalid")
+	refused(t, s.place("k1", `{"items": [{"product_id": "mug", "quantity": 60}, {"product_id": "mug", "quantity": 60}]}`), 422, "invalid")
+	unknown := refused(t, s.place("k1", `{"items": [{"product_id": "anvil", "quantity": 1}]}`), 422, "unknown-product")
+	if !slices.Equal(unknown.Products, []string{"anvil"}) {
+		t.Fatalf("the unknown product is %v", unknown.Products)
+	}
+	if len(s.left("")) > 0 {
+		t.Fatalf("something was done: %v", s.left(""))
+	}
+}
+
+func TestItemsOfOneProductAddUp(t *testing.T) {
+	s := open(t)
+	o := decode[contract.Order](t, s.place("k1", `{"items": [{"product_id": "mug", "quantity": 1}, {"product_id": "mug", "quantity": 2}]}`), 201)
+	if len(o.Items) != 1 || o.Items[0].Quantity != 3 {
+		t.Fatalf("the items are %+v", o.Items)
+	}
+}

@@ -1,0 +1,26 @@
+// Command user is the shop's service for accounts: it signs people up and in, and signs the tokens that the gateway verifies.
+package main
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"os"
+
+	"example.com/shop/contract"
+)
+
+func main() { contract.Main(run) }
+
+func run(ctx context.Context, log *slog.Logger) error {
+	db, err := openDatabase(ctx, cmp.Or(os.Getenv("DATABASE_PATH"), "user.db"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	service, err := newService(ctx, store{db})
+	if err != nil {
+		return err
+	}
+	return contract.Serve(ctx, log, service.routes())
+}

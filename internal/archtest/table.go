@@ -1,0 +1,131 @@
+package archtest
+
+// The rooms that appear in many rows.
+const (
+	appfile   = "appfile"
+	contract  = "proto/banyan/v1"
+	connect   = "proto/banyan/v1/banyanv1connect"
+	daemon    = "internal/daemon"
+	layout    = "internal/daemon/layout"
+	launch    = "internal/daemon/launch"
+	driver    = "internal/driver"
+	process   = "internal/driver/process"
+	exec      = "internal/driver/process/launch"
+	early     = "internal/driver/process/launch/early"
+	harness   = "internal/driver/drivertest"
+	fault     = "internal/fault"
+	gateway   = "internal/gateway"
+	link      = "internal/link"
+	model     = "internal/model"
+	proxy     = "internal/proxy"
+	route     = "internal/route"
+	secret    = "internal/secret"
+	dataplane = "internal/dataplane"
+	admin     = "internal/admin"
+	cli       = "internal/cli"
+	screen    = "internal/cli/screen"
+	view      = "internal/cli/view"
+	watch     = "internal/cli/watch"
+	state     = "internal/state"
+	reconcile = "internal/reconcile"
+	logs      = "internal/logs"
+	probe     = "internal/probe"
+	build     = "internal/build"
+	ports     = "internal/ports"
+)
+
+// vocabulary is what every engine may speak.
+var vocabulary = []string{appfile, fault, model}
+
+// engines are what the daemon wires together.
+var engines = []string{state, reconcile, logs, probe, build, ports, secret, route, dataplane}
+
+const (
+	leafWhy = "it is a leaf that everybody uses, so it uses nobody"
+
+	engineWhy = "an engine sees only the shared vocabulary and never another engine; " +
+		"declare the small interface it needs and let internal/daemon wire it"
+
+	driverWhy = "a driver knows the driver interface and how to run an instance, not why it is run"
+
+	planeWhy = "the data plane knows snapshots and the link they come by, nothing of the control plane"
+
+	userWhy = "it stands for a user's own repository, and nothing needs an SDK"
+)
+
+// table says who may import whom. The order is from the leaves up.
+var table = []room{
+	// The shared vocabulary.
+	{name: appfile, why: leafWhy},
+	{name: fault, why: leafWhy},
+	{name: model, imports: []string{appfile}, why: "it adds the observed half to the app file's desired half and depends on that alone"},
+
+	// The control API's contract.
+	{name: contract, why: "it is generated"},
+	{name: connect, imports: []string{contract}, why: "it is generated"},
+
+	// Engines of the control plane.
+	{name: state, imports: vocabulary, why: engineWhy},
+	{name: reconcile, imports: vocabulary, why: engineWhy},
+	{name: logs, imports: vocabulary, why: engineWhy},
+	{name: probe, imports: vocabulary, why: engineWhy},
+	{name: build, imports: vocabulary, why: engineWhy},
+	{name: ports, imports: vocabulary, why: engineWhy},
+	{name: secret, imports: vocabulary, why: engineWhy},
+	{name: route, imports: vocabulary, why: engineWhy},
+	{name: dataplane, imports: with(vocabulary, link, route), why: "it keeps the data plane alive and feeds it: " + engineWhy},
+
+	// Drivers.
+	{name: driver, imports: []string{fault}, why: driverWhy},
+	{name: harness, imports: []string{driver, fault}, why: driverWhy},
+	{name: exec, why: "it runs between fork and exec, where every import costs a start its time"},
+	{name: early, imports: []string{exec}, why: "it runs before the rest of the binary initialises, so it imports almost nothing"},
+	{name: process, imports: []string{driver, exec, fault}, tests: []string{harness}, why: driverWhy},
+
+	// The data plane.
+	{name: link, imports: []string{fault, route}, why: planeWhy},
+	{name: gateway, imports: []string{fault, route}, why: planeWhy},
+	{name: proxy, imports: []string{fault, gateway, link, route}, why: planeWhy},
+
+	// The control plane's doors.
+	{name: admin, imports: []string{contract, connect, fault, model}, why: "it translates the control API into calls of interfaces that it declares itself"},
+	{name: layout, imports: []string{fault}, why: "it knows where the daemon's files are; the CLI uses it without the daemon"},
+	{name: launch, imports: []string{fault, layout}, why: "it starts a daemon; the CLI uses it without the daemon"},
+	{
+		name:    daemon,
+		imports: with(engines, appfile, contract, connect, fault, model, link, driver, process, admin, layout, launch),
+		tests:   []string{proxy},
+		why:     "it is the composition root: it sees every engine, and neither the CLI nor the inside of the data plane",
+	},
+	{name: view, imports: []string{contract}, why: "it turns what the control API answers into text and does nothing else"},
+	{name: screen, imports: []string{view}, why: "it draws lines and knows nothing of what they say"},
+	{name: watch, imports: []string{fault}, why: "it watches directories and knows nothing of what is in them"},
+	{
+		name:    cli,
+		imports: []string{appfile, contract, connect, fault, secret, layout, launch, screen, view, watch},
+		why:     "it is a client of the control API and sees the daemon through that alone",
+	},
+	{
+		name:    "cmd/banyan",
+		imports: []string{cli, daemon, early, process, proxy, fault},
+		why:     "it hands the long-running halves of the binary to the CLI and does nothing else",
+	},
+
+	// Outside looking in.
+	{name: "internal/archtest", why: "it reads the source and needs none of it"},
+	{name: "examples/...", why: userWhy},
+	{
+		name:    "bench/...",
+		imports: with(engines, appfile, contract, connect, fault, model, link, gateway, proxy, driver, process),
+		why:     "a benchmark measures the binary from outside or one engine alone, never the daemon or the CLI from inside",
+	},
+	{
+		name:    "e2e/...",
+		imports: []string{appfile, contract, connect, fault, daemon, layout, launch},
+		why:     "an end-to-end test uses the binary and the control API, as a person would",
+	},
+}
+
+func with(rooms []string, more ...string) []string {
+	return append(append([]string(nil), rooms...), more...)
+}

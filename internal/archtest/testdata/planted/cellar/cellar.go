@@ -1,0 +1,3 @@
+// Package cellar, planted, is in no row
+// of the table.
+package cellar

@@ -1,0 +1,3 @@
+package harness // planted: no package comment
+
+import _ "example.com/planted/vocab"

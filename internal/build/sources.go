@@ -1,0 +1,206 @@
+package build
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	gitignore "github.com/sabhiram/go-gitignore"
+
+	"github.com/banyanrun/banyan/internal/fault"
+)
+
+// neverSources are directories that do not belong to any service's sources.
+var neverSources = []string{".git", ".banyan", "node_modules", "__pycache__", ".venv"}
+
+// Sources hashes what builds depend on. It remembers the files that it has read
+// for as long as size, time and inode stay the same. It is not safe for concurrent use.
+type Sources struct {
+	files map[string]fileSum
+	dirs  map[string]*gitignore.GitIgnore // .gitignore by directory; nil: none
+}
+
+type fileSum struct {
+	size, mtime int64
+	sum         [32]byte
+}
+
+// NewSources returns an empty memory.
+func NewSources() *Sources {
+	return &Sources{files: map[string]fileSum{}, dirs: map[string]*gitignore.GitIgnore{}}
+}
+
+// Hash returns the hash of the paths' content, names and permissions. Paths are
+// relative to dir; directories are taken whole, less what .gitignore files name.
+// With no paths it is dir itself.
+func (s *Sources) Hash(dir string, paths []string) (string, error) {
+	clear(s.dirs) // .gitignore files change too
+	if len(paths) == 0 {
+		paths = []string{"."}
+	}
+	h := sha256.New()
+	for _, p := range slices.Sorted(slices.Values(paths)) {
+		root := filepath.Join(dir, p)
+		if _, err := os.Stat(root); err != nil {
+			return "", fault.New(fault.Invalid, "sources: %s does not exist", root).Fix("correct sources in the app file")
+		}
+		if err := s.walk(h, dir, root); err != nil {
+			return "", fmt.Errorf("sources: %w", err)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+func (s *Sources) walk(h hash.Hash, dir, root string) error {
+	return filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // removed while we walk: the next hash is another one
+		}
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		if path != root && (e.IsDir() && slices.Contains(neverSources, e.Name()) || s.ignored(dir, path, e.IsDir())) {
+			if e.IsDir() {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		return s.add(h, rel, path, e)
+	})
+}
+
+// add writes one entry to the hash: its name, its kind and its content's sum.
+func (s *Sources) add(h hash.Hash, rel, path string, e fs.DirEntry) error {
+	switch {
+	case e.IsDir():
+		return nil
+	case e.Type()&fs.ModeSymlink != 0:
+		target, err := os.Readlink(path)
+		if err != nil {
+			return ignoreGone(err)
+		}
+		entry(h, "link", rel, []byte(target))
+		return nil
+	case !e.Type().IsRegular():
+		return nil
+	}
+	sum, mode, err := s.sum(path)
+	if err != nil {
+		return ignoreGone(err)
+	}
+	kind := "file"
+	if mode&0o111 != 0 {
+		kind = "program"
+	}
+	entry(h, kind, rel, sum[:])
+	return nil
+}
+
+// entry writes length-prefixed fields, so that no two trees give the same bytes.
+func entry(h hash.Hash, kind, name string, content []byte) {
+	for _, field := range [][]byte{[]byte(kind), []byte(filepath.ToSlash(name)), content} {
+		var n [8]byte
+		binary.BigEndian.PutUint64(n[:], uint64(len(field)))
+		h.Write(n[:]) // a hash never fails
+		h.Write(field)
+	}
+}
+
+func ignoreGone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func (s *Sources) sum(path string) ([32]byte, fs.FileMode, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return [32]byte{}, 0, err
+	}
+	known, ok := s.files[path]
+	if ok && known.size == info.Size() && known.mtime == info.ModTime().UnixNano() {
+		return known.sum, info.Mode(), nil
+	}
+	sum, err := hashFile(path)
+	if err != nil {
+		return sum, 0, err
+	}
+	s.files[path] = fileSum{size: info.Size(), mtime: info.ModTime().UnixNano(), sum: sum}
+	return sum, info.Mode(), nil
+}
+
+func hashFile(path string) (sum [32]byte, err error) {
+	f, err := os.Open(path) //nolint:gosec // reading the user's sources is the purpose
+	if err != nil {
+		return sum, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return sum, err
+	}
+	h.Sum(sum[:0])
+	return sum, nil
+}
+
+// ignored asks the .gitignore files from dir down to the path's directory.
+func (s *Sources) ignored(dir, path string, isDir bool) bool {
+	for at := filepath.Dir(path); ; at = filepath.Dir(at) {
+		rel, err := filepath.Rel(at, path)
+		if err != nil {
+			return false
+		}
+		if isDir {
+			rel += "/"
+		}
+		if g := s.gitignore(at); g != nil && g.MatchesPath(rel) {
+			return true
+		}
+		if at == dir || len(at) <= 1 || !strings.HasPrefix(at, dir) {
+			return false
+		}
+	}
+}
+
+func (s *Sources) gitignore(dir string) *gitignore.GitIgnore {
+	if g, ok := s.dirs[dir]; ok {
+		return g
+	}
+	g, err := gitignore.CompileIgnoreFile(filepath.Join(dir, ".gitignore"))
+	if err != nil {
+		g = nil
+	}
+	s.dirs[dir] = g
+	return g
+}
+
+// digestTree hashes an output directory whole.
+func digestTree(dir string) (string, error) {
+	s := NewSources()
+	h := sha256.New()
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		return s.add(h, rel, path, e)
+	})
+	return hex.EncodeToString(h.Sum(nil)), err
+}

@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/banyanrun/banyan/internal/daemon/layout"
+	banyanv1 "github.com/banyanrun/banyan/proto/banyan/v1"
+)
+
+// farewell is how long the daemon may take to exit once everything is stopped.
+const farewell = 5 * time.Second
+
+func (p *program) downCommand() *cobra.Command {
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "down",
+		Short: "Stop the app, in reverse order of its dependencies",
+		Long:  "Stop the app's services in reverse order of their dependencies, then the data plane and the daemon.\nData, logs and secrets stay.",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return p.down(cmd.Context(), force) },
+	}
+	cmd.Flags().BoolVar(&force, "force", false, "do not wait for requests in flight and grace periods: kill")
+	return cmd
+}
+
+func (p *program) down(ctx context.Context, force bool) error {
+	s, t, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	st, err := s.status(ctx)
+	if err != nil {
+		return err
+	}
+	signals, stop := p.signals()
+	defer stop()
+	r := p.newReporter(p.err, false)
+	r.GoingDown()
+	f := p.follow(ctx, s, t)
+	defer f.close()
+	done := make(chan error, 1)
+	go func() { done <- stopAll(ctx, s, t.Layout, force) }()
+	ticker := time.NewTicker(frameTime)
+	defer ticker.Stop()
+	statuses := f.Statuses
+	for {
+		select {
+		case st, ok := <-statuses:
+			if ok {
+				r.Status(st)
+			} else {
+				statuses = nil
+			}
+		case <-ticker.C:
+			r.Tick()
+		case err := <-done:
+			r.Lines()
+			if err != nil && (!gone(err) || up(t.Layout)) {
+				return err
+			}
+			fmt.Fprintln(p.out, st.GetApp()+" is down")
+			return nil
+		case <-signals:
+			r.Lines()
+			fmt.Fprintln(p.err, "banyan: interrupted; the app goes on stopping, `banyan down --force` kills it")
+			return exit(exitInterrupted)
+		}
+	}
+}
+
+// stopAll asks the daemon to stop everything and waits until it is gone too.
+func stopAll(ctx context.Context, s *session, l layout.Layout, force bool) error {
+	if _, err := s.Down(ctx, &banyanv1.DownRequest{Force: force}); err != nil {
+		return err
+	}
+	conn, err := net.DialTimeout("unix", l.ControlSocket, farewell)
+	if err != nil {
+		return nil // it was quicker
+	}
+	defer func() { _ = conn.Close() }()
+	if err := conn.SetReadDeadline(time.Now().Add(farewell)); err != nil {
+		return err
+	}
+	_, _ = io.Copy(io.Discard, conn) // it ends with the daemon, or after the farewell
+	return nil
+}

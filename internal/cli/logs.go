@@ -1,0 +1,201 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/banyanrun/banyan/internal/cli/view"
+	"github.com/banyanrun/banyan/internal/fault"
+	banyanv1 "github.com/banyanrun/banyan/proto/banyan/v1"
+)
+
+// ownSources are the log sources that are no services.
+var ownSources = []string{"gateway", "daemon"}
+
+type logsOptions struct {
+	names  []string
+	follow bool
+	since  string
+	tail   int32
+	json   bool
+}
+
+func (p *program) logsCommand() *cobra.Command {
+	var o logsOptions
+	cmd := &cobra.Command{
+		Use:   "logs [SERVICE…]",
+		Short: "Show what services wrote, oldest first",
+		Long: `Show what services wrote, oldest first. SERVICE is a service, a job, an
+instance as ` + "`banyan ps -i`" + ` names it, or one of Banyan's own: gateway (the data
+plane, with its access log) and daemon.`,
+		Example: "  banyan logs -f\n  banyan logs order payment --since 10m\n  banyan logs gateway --tail 100 --json",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.names = args
+			return p.logs(cmd.Context(), cmd.CommandPath(), o)
+		},
+		ValidArgsFunction: p.completeServices(0),
+	}
+	f := cmd.Flags()
+	f.BoolVarP(&o.follow, "follow", "f", false, "go on with new lines")
+	f.StringVar(&o.since, "since", "", "only what came later: a duration ago (10m) or a time (2026-11-21T14:00:00Z)")
+	f.Int32VarP(&o.tail, "tail", "n", 0, "only the last N lines; 0 for all")
+	f.BoolVar(&o.json, "json", false, "print each line as a JSON object")
+	return cmd
+}
+
+func (p *program) logs(ctx context.Context, command string, o logsOptions) error {
+	req, err := p.logsRequest(o)
+	if err != nil {
+		return usageError{err, command}
+	}
+	s, t, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	st, err := s.status(ctx)
+	if err != nil {
+		return err
+	}
+	if err := selectSources(req, st, o.names); err != nil {
+		return err
+	}
+	print := p.logPrinter(st, o.json)
+	if !o.follow {
+		return readLogs(ctx, s, req, print)
+	}
+	return p.followLogs(ctx, s, t, req, print)
+}
+
+func (p *program) logsRequest(o logsOptions) (*banyanv1.LogsRequest, error) {
+	req := &banyanv1.LogsRequest{Follow: o.follow, Tail: o.tail}
+	if o.tail < 0 {
+		return nil, fmt.Errorf("--tail %d is negative", o.tail)
+	}
+	if o.since == "" {
+		return req, nil
+	}
+	at, err := time.Parse(time.RFC3339, o.since)
+	if ago, derr := time.ParseDuration(o.since); derr == nil {
+		at, err = p.now().Add(-ago), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--since %q is neither a duration like 10m nor a time like 2026-11-21T14:00:00Z", o.since)
+	}
+	req.Since = timestamppb.New(at)
+	return req, nil
+}
+
+// selectSources sorts names into services and instances.
+func selectSources(req *banyanv1.LogsRequest, st *banyanv1.Status, names []string) error {
+	services, instances := map[string]bool{}, map[string]bool{}
+	for _, name := range ownSources {
+		services[name] = true
+	}
+	for _, s := range st.GetServices() {
+		services[s.GetName()] = true
+		for _, i := range s.GetInstances() {
+			instances[i.GetId()] = true
+		}
+	}
+	for _, name := range names {
+		switch {
+		case services[name]:
+			req.Services = append(req.Services, name)
+		case instances[name]:
+			req.Instances = append(req.Instances, name)
+		default:
+			return fault.New(fault.NotFound, "there is no service %s", name).Fix("services are %s", strings.Join(serviceNames(st), ", "))
+		}
+	}
+	return nil
+}
+
+func serviceNames(st *banyanv1.Status) []string {
+	var names []string
+	for _, s := range st.GetServices() {
+		names = append(names, s.GetName())
+	}
+	return names
+}
+
+// logPrinter prints records as they come, prefixes as wide as the names ask for.
+func (p *program) logPrinter(st *banyanv1.Status, asJSON bool) func(*banyanv1.LogsResponse) {
+	width := 0
+	for _, s := range st.GetServices() {
+		width = max(width, view.Width(s.GetName()))
+	}
+	return func(msg *banyanv1.LogsResponse) {
+		if msg.GetMissed() > 0 {
+			fmt.Fprintln(p.err, "banyan: "+missed(msg))
+		}
+		for _, rec := range msg.GetRecords() {
+			if asJSON {
+				fmt.Fprintln(p.out, view.LogJSON(rec))
+				continue
+			}
+			width = max(width, view.Width(view.Source(rec)))
+			o := p.logOptions(width)
+			o.Time = true
+			fmt.Fprintln(p.out, view.Log(rec, o))
+		}
+	}
+}
+
+func (p *program) logOptions(width int) view.LogOptions {
+	return view.LogOptions{Names: width, Terminal: p.isTerminal(), Color: p.color, Location: p.now().Location()}
+}
+
+func readLogs(ctx context.Context, s *session, req *banyanv1.LogsRequest, print func(*banyanv1.LogsResponse)) error {
+	stream, err := s.Logs(ctx, req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = stream.Close() }() // a broken stream has said so already
+	for stream.Receive() {
+		print(stream.Msg())
+	}
+	return stream.Err()
+}
+
+// followLogs prints until Ctrl-C, which is no failure here, or until the app is down.
+func (p *program) followLogs(ctx context.Context, s *session, t target, req *banyanv1.LogsRequest, print func(*banyanv1.LogsResponse)) error {
+	signals, stop := p.signals()
+	defer stop()
+	f := p.follow(ctx, s, t)
+	defer f.close()
+	f.followLogs(req)
+	for {
+		select {
+		case msg := <-f.Logs:
+			print(msg)
+		case _, ok := <-f.Statuses:
+			if !ok {
+				return lastLogs(f, print)
+			}
+		case <-signals:
+			return nil
+		}
+	}
+}
+
+// lastLogs prints what the app wrote while it went down.
+func lastLogs(f *feeds, print func(*banyanv1.LogsResponse)) error {
+	limit := time.After(farewell)
+	for f.err == nil {
+		select {
+		case msg := <-f.Logs:
+			print(msg)
+		case <-f.logsEnd:
+			return nil
+		case <-limit:
+			return nil
+		}
+	}
+	return f.err
+}

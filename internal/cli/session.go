@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/banyanrun/banyan/internal/daemon/layout"
+	"github.com/banyanrun/banyan/internal/fault"
+	banyanv1 "github.com/banyanrun/banyan/proto/banyan/v1"
+	"github.com/banyanrun/banyan/proto/banyan/v1/banyanv1connect"
+)
+
+// session is a connection to an app's daemon.
+type session struct {
+	banyanv1connect.ControlServiceClient
+	transport *http.Transport
+}
+
+func dial(socket string) *session {
+	transport := &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "unix", socket)
+		},
+		DisableCompression: true,
+	}
+	client := banyanv1connect.NewControlServiceClient(&http.Client{Transport: transport}, "http://banyan")
+	return &session{ControlServiceClient: client, transport: transport}
+}
+
+func (s *session) close() { s.transport.CloseIdleConnections() }
+
+// status asks once.
+func (s *session) status(ctx context.Context) (*banyanv1.Status, error) {
+	res, err := s.GetStatus(ctx, &banyanv1.GetStatusRequest{})
+	if err != nil {
+		return nil, err
+	}
+	return res.GetStatus(), nil
+}
+
+// start connects to the app's daemon and starts one where there is none.
+func (p *program) start(ctx context.Context, t target) (*session, error) {
+	if err := p.ensure(ctx, t.Layout); err != nil {
+		return nil, err
+	}
+	return dial(t.ControlSocket), nil
+}
+
+// attach connects to the daemon of an app that is up. Where the daemon died, a
+// new one is started that adopts what runs; where nothing was left, it is an error.
+func (p *program) attach(ctx context.Context, t target) (*session, error) {
+	if !up(t.Layout) {
+		return nil, fault.New(fault.NotFound, "no app is running for %s", t.Dir()).Fix("start it with `banyan up %s`", t.Dir())
+	}
+	return p.start(ctx, t)
+}
+
+// up reports whether the app is up, or was when its daemon or this machine's
+// power went away: `down` removes the sockets, a crash does not. After a
+// reboot the run directory is gone, and so are all instances.
+func up(l layout.Layout) bool {
+	for _, socket := range []string{l.ControlSocket, l.ProxySocket} {
+		if info, err := os.Stat(socket); err == nil && info.Mode()&os.ModeSocket != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// open is locate and attach, for commands about a running app.
+func (p *program) open(ctx context.Context) (*session, target, error) {
+	t, err := p.locate("")
+	if err != nil {
+		return nil, t, err
+	}
+	s, err := p.attach(ctx, t)
+	return s, t, err
+}

@@ -1,0 +1,163 @@
+package view_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/tools/txtar"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/banyanrun/banyan/internal/cli/view"
+	banyanv1 "github.com/banyanrun/banyan/proto/banyan/v1"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+var now = time.Date(2026, 11, 21, 14, 0, 0, 0, time.UTC)
+
+// TestGolden renders each testdata/*.txtar: its comment names what is rendered
+// and how (`progress width=60 color`), status.json is the input, want the output.
+func TestGolden(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no golden files: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			ar, err := txtar.ParseFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := render(t, ar)
+			if *update {
+				setFile(ar, "want", got)
+				if err := os.WriteFile(file, txtar.Format(ar), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if want := content(ar, "want"); got != want {
+				t.Errorf("got:\n%s\nwant:\n%s", got, want)
+			}
+		})
+	}
+}
+
+func render(t *testing.T, ar *txtar.Archive) string {
+	t.Helper()
+	first, _, _ := strings.Cut(string(ar.Comment), "\n")
+	words := strings.Fields(first)
+	set := map[string]string{}
+	for _, w := range words[1:] {
+		key, value, _ := strings.Cut(w, "=")
+		set[key] = value
+	}
+	_, color := set["color"]
+	st := status(t, ar, "status.json")
+	var lines []string
+	switch words[0] {
+	case "progress":
+		_, down := set["down"]
+		lines = view.Progress(st, view.Frame{
+			Width: number(set["width"]), Height: number(set["height"]), Color: color, Down: down,
+			Now: now, Start: now.Add(-2300 * time.Millisecond), Since: since(st), Tick: 3,
+		})
+		checkSize(t, lines, number(set["width"]), number(set["height"]))
+	case "ps":
+		_, all := set["instances"]
+		lines = view.Status(st, view.StatusOptions{Width: number(set["width"]), Color: color, Now: now, Instances: all})
+	case "changes":
+		for _, c := range view.Changes(status(t, ar, "before.json"), st) {
+			lines = append(lines, c.Text)
+			lines = append(lines, c.Details...)
+		}
+	case "report":
+		lines = view.Report(st, color)
+	default:
+		t.Fatalf("unknown kind %q", words[0])
+	}
+	return strings.ReplaceAll(strings.Join(lines, "\n"), "\x1b", "^[") + "\n"
+}
+
+func checkSize(t *testing.T, lines []string, width, height int) {
+	t.Helper()
+	if height > 0 && len(lines) > height {
+		t.Errorf("%d lines in a height of %d", len(lines), height)
+	}
+	for _, l := range lines {
+		if w := view.Width(view.Clean(l)); width > 0 && w > width {
+			t.Errorf("line of %d cells in a width of %d: %q", w, width, l)
+		}
+	}
+}
+
+// since pretends that services changed one after the other, a second apart.
+func since(st *banyanv1.Status) map[string]time.Time {
+	m := map[string]time.Time{}
+	for i, s := range st.GetServices() {
+		m[s.GetName()] = now.Add(-time.Duration(i+1) * 700 * time.Millisecond)
+	}
+	return m
+}
+
+func status(t *testing.T, ar *txtar.Archive, name string) *banyanv1.Status {
+	t.Helper()
+	text := content(ar, name)
+	if text == "" {
+		return nil
+	}
+	st := new(banyanv1.Status)
+	if err := protojson.Unmarshal([]byte(text), st); err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
+func content(ar *txtar.Archive, name string) string {
+	for _, f := range ar.Files {
+		if f.Name == name {
+			return string(f.Data)
+		}
+	}
+	return ""
+}
+
+func setFile(ar *txtar.Archive, name, text string) {
+	for i := range ar.Files {
+		if ar.Files[i].Name == name {
+			ar.Files[i].Data = []byte(text)
+			return
+		}
+	}
+	ar.Files = append(ar.Files, txtar.File{Name: name, Data: []byte(text)})
+}
+
+func number(s string) int {
+	n, _ := strconv.Atoi(s) // absent: 0
+	return n
+}
+
+// TestProgressFits draws many sizes: never wider, never higher than it may be.
+func TestProgressFits(t *testing.T) {
+	st := &banyanv1.Status{App: "商店"}
+	for i := range 40 {
+		st.Services = append(st.Services, &banyanv1.Service{
+			Name:    fmt.Sprintf("サービス-%d", i),
+			State:   banyanv1.State(i % 13), //nolint:gosec // small
+			Reason:  "👩‍👩‍👧 waits\x1b[31m for é and\ttabs",
+			Details: []string{"one", "two\r", strings.Repeat("宽", 90)},
+			Desired: 3,
+		})
+	}
+	for width := 1; width < 90; width += 4 {
+		for height := 1; height < 130; height += 7 {
+			lines := view.Progress(st, view.Frame{Width: width, Height: height, Color: true, Now: now, Start: now})
+			checkSize(t, lines, width, height)
+		}
+	}
+}

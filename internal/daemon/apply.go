@@ -1,0 +1,181 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/banyanrun/banyan/appfile"
+	"github.com/banyanrun/banyan/internal/admin"
+	"github.com/banyanrun/banyan/internal/fault"
+	"github.com/banyanrun/banyan/internal/model"
+	"github.com/banyanrun/banyan/internal/reconcile"
+	"github.com/banyanrun/banyan/internal/route"
+)
+
+var _ admin.Engine = (*daemon)(nil)
+
+// Apply implements admin.Engine: it makes the app file the desired state, whole
+// or not at all.
+func (d *daemon) Apply(ctx context.Context, r admin.Apply) (admin.Applied, error) {
+	d.applying.Lock()
+	defer d.applying.Unlock()
+	app, err := load(r)
+	if err != nil {
+		return admin.Applied{}, err
+	}
+	before := d.current().app
+	carryOver(before, app)
+	if err := d.secrets.declare(app.Secrets, r.Variables); err != nil {
+		return admin.Applied{}, err
+	}
+	needs, err := route.Needs(app)
+	if err != nil {
+		return admin.Applied{}, err
+	}
+	addrs, err := d.addresses.bind(ctx, needs)
+	if err != nil {
+		return admin.Applied{}, err
+	}
+	if err := d.finisher(addrs).finish(app); err != nil {
+		return admin.Applied{}, err
+	}
+	changed := changes(before, app)
+	app.Generation = before.Generation
+	if len(changed) > 0 || digest(before.Gateway) != digest(app.Gateway) {
+		app.Generation++
+	}
+	return admin.Applied{Generation: app.Generation, Changed: changed, Warnings: app.Warnings}, d.enforce(ctx, app, addrs)
+}
+
+// load reads the app file and makes it definite.
+func load(r admin.Apply) (*model.App, error) {
+	file, err := appfile.Load(appfile.Options{
+		Path: r.Path, Env: r.Environment, Profiles: r.Profiles,
+		Lookup: func(name string) (string, bool) { v, ok := r.Variables[name]; return v, ok },
+	})
+	if err != nil {
+		if problems, ok := errors.AsType[appfile.Problems](err); ok {
+			return nil, fault.New(fault.Invalid, "%w", problems)
+		}
+		return nil, fault.New(fault.Invalid, "%w", err)
+	}
+	return draft(file, r.Environment, r.Profiles, r.Variables)
+}
+
+// carryOver keeps what was set by command and not by the file.
+func carryOver(before, app *model.App) {
+	for name, s := range app.Services {
+		old := before.Services[name]
+		if old == nil {
+			continue
+		}
+		s.Restarts = old.Restarts
+		if old.Declared == s.Declared {
+			s.Replicas = old.Replicas
+		}
+	}
+}
+
+// enforce makes an app the desired one, durably.
+func (d *daemon) enforce(ctx context.Context, app *model.App, addrs map[string]string) error {
+	if err := d.store.Put(ctx, kindMeta, "desired", app); err != nil {
+		return err
+	}
+	d.loop.Update(func(desired *reconcile.Desired, obs *model.Observed) {
+		d.effects.current.Store(&applied{app: app, addrs: addrs})
+		desired.App, desired.Down, desired.Force = app, false, false
+		for name, s := range app.Services {
+			if s.Job != nil && s.Job.Schedule != "" && obs.LastRun[name].IsZero() {
+				obs.LastRun[name] = time.Now() // the first run is at the schedule's next time
+			}
+		}
+	})
+	return nil
+}
+
+// changes names the services whose instances or number of instances an apply changes.
+func changes(before, after *model.App) []string {
+	var names []string
+	for name, s := range after.Services {
+		old := before.Services[name]
+		if old == nil || old.ConfigHash != s.ConfigHash || old.BuildKey != s.BuildKey || old.Replicas != s.Replicas || old.LeftOut != s.LeftOut {
+			names = append(names, name)
+		}
+	}
+	for name := range before.Services {
+		if after.Services[name] == nil {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// edit changes the desired app: f is given a copy of the service to change.
+func (d *daemon) edit(ctx context.Context, name string, f func(*model.Service) error) error {
+	d.applying.Lock()
+	defer d.applying.Unlock()
+	now := d.current()
+	old := now.app.Services[name]
+	if old == nil {
+		return fault.New(fault.NotFound, "there is no service %s", name).Fix("see `banyan ps` for those there are")
+	}
+	if old.LeftOut != "" {
+		return fault.New(fault.Conflict, "%s is left out: %s", name, old.LeftOut)
+	}
+	s := *old
+	if err := f(&s); err != nil {
+		return err
+	}
+	if err := d.finisher(now.addrs).configHash(&s); err != nil {
+		return err
+	}
+	app := *now.app
+	app.Services = maps.Clone(now.app.Services)
+	app.Services[name] = &s
+	return d.enforce(ctx, &app, now.addrs)
+}
+
+// Scale implements admin.Engine.
+func (d *daemon) Scale(ctx context.Context, service string, replicas int) error {
+	return d.edit(ctx, service, func(s *model.Service) error {
+		switch {
+		case s.Job != nil:
+			return fault.New(fault.Invalid, "%s is a job and has no replicas", service)
+		case replicas < 0 || replicas > maxReplicas:
+			return fault.New(fault.Invalid, "%d replicas cannot be had", replicas).Fix("choose a number from 0 to %d", maxReplicas)
+		case replicas > 1 && s.Spec.Port != 0:
+			return fault.New(fault.Invalid, "%s has the fixed port %d, which only one instance can have", service, s.Spec.Port).
+				Fix("remove port: and let the program listen on $PORT")
+		}
+		s.Replicas = replicas
+		return nil
+	})
+}
+
+// maxReplicas bounds a service's instances on one machine.
+const maxReplicas = 1000
+
+// Restart implements admin.Engine.
+func (d *daemon) Restart(ctx context.Context, service string) error {
+	return d.edit(ctx, service, func(s *model.Service) error {
+		if s.Job != nil {
+			return fault.New(fault.Invalid, "%s is a job", service).Fix("start a run with `banyan run %s`", service)
+		}
+		s.Restarts++
+		return nil
+	})
+}
+
+// RunJob implements admin.Engine.
+func (d *daemon) RunJob(ctx context.Context, job string) error {
+	s := d.current().app.Services[job]
+	if s == nil || s.Job == nil {
+		return fault.New(fault.NotFound, "there is no job %s", job)
+	}
+	d.loop.Update(func(_ *reconcile.Desired, obs *model.Observed) { obs.RunNow[job] = true })
+	return ctx.Err()
+}

@@ -1,0 +1,147 @@
+package daemon
+
+import (
+	"fmt"
+	"maps"
+	"net"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/banyanrun/banyan/appfile"
+	"github.com/banyanrun/banyan/internal/fault"
+	"github.com/banyanrun/banyan/internal/model"
+	"github.com/banyanrun/banyan/internal/route"
+)
+
+// loopback is where instances listen.
+const loopback = "127.0.0.1"
+
+// surroundings are what an instance's environment is made of.
+type surroundings struct {
+	app      *model.App
+	service  *model.Service
+	instance model.Instance
+	addrs    map[string]string
+	dataDir  string
+	secret   func(name string) ([]byte, error)
+}
+
+// environment is what an instance gets: inherited, then injected, then the app
+// file's variables and secrets; what comes later wins.
+func (e *surroundings) environment() ([]string, error) {
+	env := maps.Clone(e.service.Variables)
+	if env == nil {
+		env = map[string]string{}
+	}
+	e.inject(env)
+	for _, name := range slices.Sorted(maps.Keys(e.service.Spec.Environment)) {
+		value, err := e.expand(e.service.Spec.Environment[name])
+		if err != nil {
+			return nil, fmt.Errorf("environment: %s: %w", name, err)
+		}
+		env[name] = value
+	}
+	for variable, name := range e.service.Spec.Secrets {
+		value, err := e.secret(name)
+		if err != nil {
+			return nil, err
+		}
+		env[variable] = string(value)
+	}
+	list := make([]string, 0, len(env))
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		list = append(list, name+"="+env[name])
+	}
+	return list, nil
+}
+
+// inject sets the variables by which a service finds its way without an SDK.
+func (e *surroundings) inject(env map[string]string) {
+	env["HOST"] = loopback
+	if e.instance.Port != 0 {
+		env["PORT"] = strconv.Itoa(e.instance.Port)
+	}
+	env["BANYAN_SERVICE"] = e.service.Name
+	env["BANYAN_INSTANCE"] = e.instance.ID
+	env["BANYAN_REVISION"] = e.instance.Revision
+	env["DATA_DIR"] = e.dataDir
+	if e.service.Spec.Database != nil {
+		env["DATABASE_PATH"] = e.databasePath()
+		env["DATABASE_URL"] = "sqlite://" + e.databasePath()
+	}
+	for _, v := range e.service.Spec.Volumes {
+		env[v.Env] = filepath.Join(e.dataDir, v.Name)
+	}
+	e.injectCalls(env)
+}
+
+// injectCalls tells where declared callees are. Every other service of the app
+// has a URL as well, where the data plane answers 403 and names both sides.
+func (e *surroundings) injectCalls(env map[string]string) {
+	refuse := e.addrs[route.RefuseID(e.service.Name)]
+	for name, s := range e.app.Services {
+		prefix := appfile.VariableName(name)
+		addr, declared := e.addrs[route.EdgeID(e.service.Name, name)]
+		if _, calls := e.service.Spec.Calls[name]; !calls || !declared {
+			if refuse != "" && name != e.service.Name && s.Job == nil {
+				env[prefix+"_URL"] = "http://" + refuse + "/~refused/" + name
+			}
+			continue
+		}
+		host, port, err := net.SplitHostPort(addr)
+		if err != nil {
+			continue // our own addresses are well-formed
+		}
+		scheme := "http://"
+		if s.Spec.Protocol == appfile.ProtocolTCP {
+			scheme = "tcp://"
+		}
+		env[prefix+"_URL"], env[prefix+"_ADDR"] = scheme+addr, addr
+		env[prefix+"_HOST"], env[prefix+"_PORT"] = host, port
+	}
+}
+
+func (e *surroundings) databasePath() string {
+	return filepath.Join(e.dataDir, e.service.Name+".db")
+}
+
+// expand replaces the references that are known once an instance is.
+func (e *surroundings) expand(s string) (string, error) {
+	return appfile.Expand(s, func(ref appfile.Ref) (string, error) {
+		switch ref.Kind {
+		case "services":
+			return route.Address(e.addrs, e.service.Name, ref)
+		case "secret":
+			value, err := e.secret(ref.Name)
+			return string(value), err
+		case "out":
+			return e.instance.OutDir, nil
+		case "port":
+			return strconv.Itoa(e.instance.Port), nil
+		case "host":
+			return loopback, nil
+		case "data_dir":
+			return e.dataDir, nil
+		case "database":
+			if ref.Attr == "path" {
+				return e.databasePath(), nil
+			}
+			return "sqlite://" + e.databasePath(), nil
+		default:
+			return "", fault.New(fault.Invalid, "%s is not known here", ref)
+		}
+	})
+}
+
+// argv expands a command.
+func (e *surroundings) argv(command appfile.Command) ([]string, error) {
+	argv := make([]string, len(command))
+	for n, word := range command {
+		var err error
+		if argv[n], err = e.expand(word); err != nil {
+			return nil, fmt.Errorf("command: %w", err)
+		}
+	}
+	return argv, nil
+}

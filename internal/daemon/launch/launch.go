@@ -1,0 +1,150 @@
+// Package launch finds an app's daemon, or starts one. The daemon runs from a
+// copy of the program in the state directory, because the program itself may
+// disappear (`go run` removes its binary) or be replaced while it runs.
+package launch
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/banyanrun/banyan/internal/daemon/layout"
+	"github.com/banyanrun/banyan/internal/fault"
+)
+
+// startMost is how long a daemon may take until it answers. It adopts what runs first.
+const startMost = 30 * time.Second
+
+// Ensure returns when the app's daemon answers, after starting one from a copy
+// of the program self if none does.
+func Ensure(ctx context.Context, l layout.Layout, self string) error {
+	if Answers(l) {
+		return nil
+	}
+	if err := l.Prepare(); err != nil {
+		return err
+	}
+	binary, err := Copy(l, self)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startMost)
+	defer cancel()
+	return start(ctx, l, binary)
+}
+
+// Answers reports whether a daemon accepts connections on the control socket.
+func Answers(l layout.Layout) bool {
+	conn, err := net.DialTimeout("unix", l.ControlSocket, time.Second)
+	if err != nil {
+		return false
+	}
+	return conn.Close() == nil
+}
+
+// Argv is how a daemon is started from a copy.
+func Argv(l layout.Layout, binary string) []string {
+	return []string{binary, "daemon", "--state-dir", l.StateDir}
+}
+
+// start runs the daemon in a session of its own and waits until it answers.
+func start(ctx context.Context, l layout.Layout, binary string) error {
+	log, err := os.OpenFile(l.DaemonLog, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fault.New(fault.Denied, "cannot write the daemon's log: %w", err)
+	}
+	defer log.Close()
+	argv := Argv(l, binary)
+	cmd := exec.Command(argv[0], argv[1:]...) //nolint:gosec,noctx // our own program; it outlives this one
+	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", log, log
+	detach(cmd)
+	if err := cmd.Start(); err != nil {
+		return fault.New(fault.Internal, "cannot start the daemon: %w", err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // how it ended is in its log
+		close(ended)
+	}()
+	return await(ctx, l, ended)
+}
+
+// await polls the control socket: a daemon that somebody else has started
+// meanwhile is as good as ours, so there is no other event to wait for.
+func await(ctx context.Context, l layout.Layout, ended <-chan struct{}) error {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if Answers(l) {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ended:
+			if Answers(l) {
+				return nil
+			}
+			return fault.New(fault.Unavailable, "the daemon did not start%s", lastLines(l.DaemonLog))
+		case <-ctx.Done():
+			return fault.New(fault.Timeout, "the daemon did not answer%s", lastLines(l.DaemonLog)).Fix("its log is %s", l.DaemonLog)
+		}
+	}
+}
+
+func lastLines(log string) string {
+	const most = 5
+	data, err := os.ReadFile(log) //nolint:gosec // the path is ours
+	if err != nil || len(data) == 0 {
+		return ""
+	}
+	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	return ":\n  " + strings.Join(lines[max(0, len(lines)-most):], "\n  ")
+}
+
+// Copy puts a copy of the program into the state directory, unless it is there.
+func Copy(l layout.Layout, self string) (string, error) {
+	from, err := os.Open(self) //nolint:gosec // our own program
+	if err != nil {
+		return "", fault.New(fault.Internal, "cannot read the program %s: %w", self, err)
+	}
+	defer from.Close()
+	info, err := from.Stat()
+	if err != nil {
+		return "", fmt.Errorf("copy of the program: %w", err)
+	}
+	key := sha256.Sum256(fmt.Appendf(nil, "%s %d %d", self, info.Size(), info.ModTime().UnixNano()))
+	to := filepath.Join(l.Binary, "banyan-"+hex.EncodeToString(key[:6]))
+	if old, err := os.Stat(to); err == nil && old.Size() == info.Size() {
+		return to, nil
+	}
+	return to, copyFile(from, to)
+}
+
+// copyFile writes the copy beside its place and moves it there when it is whole.
+func copyFile(from io.Reader, to string) (err error) {
+	tmp, err := os.CreateTemp(filepath.Dir(to), ".new-*")
+	if err != nil {
+		return fault.New(fault.Denied, "cannot copy the program: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(tmp.Name()))
+		}
+	}()
+	if _, err = io.Copy(tmp, from); err == nil {
+		err = tmp.Chmod(0o755)
+	}
+	if err = errors.Join(err, tmp.Close()); err != nil {
+		return fault.New(fault.Denied, "cannot copy the program: %w", err)
+	}
+	return os.Rename(tmp.Name(), to)
+}

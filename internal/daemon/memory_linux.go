@@ -1,0 +1,12 @@
+package daemon
+
+import "golang.org/x/sys/unix"
+
+// memoryTotal is the machine's memory in bytes.
+func memoryTotal() int64 {
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err != nil {
+		return 1 << 62 // not known: nothing is refused for want of memory
+	}
+	return int64(info.Totalram) * int64(info.Unit) //nolint:gosec,unconvert // fits; the type differs by architecture
+}

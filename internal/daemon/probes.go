@@ -1,0 +1,72 @@
+package daemon
+
+import (
+	"context"
+	"net"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/banyanrun/banyan/appfile"
+	"github.com/banyanrun/banyan/internal/model"
+	"github.com/banyanrun/banyan/internal/probe"
+)
+
+// probe begins to ask the instance how it is.
+func (x *instances) probe(ctx context.Context, i model.Instance, r *running) {
+	spec := r.service.Spec
+	target := probe.Target{
+		Addr: net.JoinHostPort(loopback, strconv.Itoa(i.Port)),
+		Exec: r.process.Exec,
+		Owns: func() (listening, owner bool, addr string, ok bool) { return r.process.Owns(i.Port) },
+	}
+	ready := target
+	if spec.Readiness.Log != "" {
+		ready.Log = x.logs.Watch(i.ID, regexp.MustCompile(spec.Readiness.Log)) // validated
+	}
+	x.wg.Go(func() {
+		told := false
+		probe.Run(ctx, probeOf(spec.Readiness), ready, func(ok bool, reason string) {
+			if ok {
+				x.loop.Ready(i.ID, i.Run, time.Now())
+				if !told {
+					told = true
+					x.bypass(i, r)
+				}
+				return
+			}
+			x.loop.Unready(i.ID, i.Run, reason)
+		})
+	})
+	if spec.Liveness == nil {
+		return
+	}
+	x.wg.Go(func() {
+		healthy := false
+		probe.Run(ctx, probeOf(spec.Liveness), target, func(ok bool, reason string) {
+			if healthy && !ok {
+				x.loop.Unhealthy(i.ID, i.Run, "failed its liveness probe: "+reason)
+			}
+			healthy = healthy || ok
+		})
+	})
+}
+
+// bypass warns of an instance that can be reached without the data plane.
+func (x *instances) bypass(i model.Instance, r *running) {
+	_, _, addr, ok := r.process.Owns(i.Port)
+	if !ok {
+		return
+	}
+	if ip := net.ParseIP(hostOf(addr)); ip != nil && ip.IsUnspecified() {
+		x.loop.Warn(i.ID, i.Run, "listens on all interfaces ("+addr+"): it can be reached past the gateway; listen on $HOST")
+	}
+}
+
+func probeOf(p *appfile.Probe) probe.Probe {
+	return probe.Probe{
+		HTTP: p.HTTP, TCP: p.TCP, Exec: p.Exec, Log: p.Log != "",
+		InitialDelay: time.Duration(p.InitialDelay), Period: time.Duration(p.Period), Timeout: time.Duration(p.Timeout),
+		SuccessThreshold: p.SuccessThreshold, FailureThreshold: p.FailureThreshold,
+	}
+}

@@ -1,0 +1,30 @@
+package launch
+
+import (
+	"syscall"
+	"unsafe"
+)
+
+const (
+	sysCloseRange     = 436
+	closeRangeCloexec = 4
+)
+
+// closeRest keeps descriptors that the daemon's environment leaked from
+// reaching the program. Kernels before 5.11 leave them; the daemon opens its
+// own with close-on-exec anyhow.
+func closeRest() {
+	_, _, _ = syscall.RawSyscall(sysCloseRange, 3, uintptr(^uint32(0)), closeRangeCloexec)
+}
+
+// resetSignals gives the program default dispositions: one that the daemon was
+// started with as ignored (nohup) would pass through exec.
+func resetSignals() {
+	var dfl [4]uint64 // struct sigaction, all zero: SIG_DFL on every Linux architecture
+	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGPIPE,
+		syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGCHLD, syscall.SIGTSTP,
+		syscall.SIGTTIN, syscall.SIGTTOU} {
+		_, _, _ = syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(sig),
+			uintptr(unsafe.Pointer(&dfl)), 0, 8, 0, 0)
+	}
+}

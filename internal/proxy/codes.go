@@ -1,0 +1,81 @@
+package proxy
+
+import "net/http"
+
+// Code says why the data plane answered by itself. It stands in the header
+// Banyan-Error, in the problem's `code` and in the access log.
+type Code string
+
+// The codes, and what each means.
+const (
+	NoRoute         Code = "no-route"           // no route of the gateway matches path, host, headers
+	MethodNotOK     Code = "method-not-allowed" // routes match but for the method; Allow lists theirs
+	BadPath         Code = "bad-path"           // the path means one route as written and another as decoded
+	CallRefused     Code = "call-refused"       // the caller did not declare this call
+	NoReadyInstance Code = "no-ready-instance"  // the service has no instance that takes requests
+	BreakerOpen     Code = "breaker-open"       // the circuit breakers of all instances are open
+	UpstreamConnect Code = "upstream-connect"   // no connection to the instance
+	UpstreamReset   Code = "upstream-reset"     // the instance broke the connection or HTTP
+	UpstreamTimeout Code = "upstream-timeout"   // no response header within the edge's timeout
+	BodyTooLarge    Code = "body-too-large"     // the body exceeds max_body
+	HeaderTooLarge  Code = "header-too-large"   // the header exceeds max_header
+	BodyBroken      Code = "body-broken"        // the client did not send its body to the end, or too slowly
+	RateLimited     Code = "rate-limited"       // more requests than the route's rate_limit
+	TokenMissing    Code = "token-missing"      // the route wants a bearer token
+	TokenInvalid    Code = "token-invalid"      // the bearer token is not valid
+	JWKSUnavailable Code = "jwks-unavailable"   // keys to verify the token could not be had
+	ShuttingDown    Code = "shutting-down"      // the data plane is leaving
+	ClientGone      Code = "client-gone"        // the client left before the answer; only in logs
+	Internal        Code = "internal"           // a defect of Banyan
+)
+
+// gRPC's status codes that the data plane uses.
+const (
+	grpcInvalidArgument   = 3
+	grpcDeadlineExceeded  = 4
+	grpcPermissionDenied  = 7
+	grpcResourceExhausted = 8
+	grpcUnimplemented     = 12
+	grpcInternal          = 13
+	grpcUnavailable       = 14
+	grpcUnauthenticated   = 16
+)
+
+// meaning maps a code to the edges' own words.
+type meaning struct {
+	status int
+	grpc   int
+	title  string
+}
+
+var meanings = map[Code]meaning{
+	NoRoute:         {http.StatusNotFound, grpcUnimplemented, "No route leads here"},
+	MethodNotOK:     {http.StatusMethodNotAllowed, grpcUnimplemented, "No route takes this method here"},
+	BadPath:         {http.StatusBadRequest, grpcInvalidArgument, "The path is ambiguous"},
+	CallRefused:     {http.StatusForbidden, grpcPermissionDenied, "The call is not declared"},
+	NoReadyInstance: {http.StatusServiceUnavailable, grpcUnavailable, "No instance is ready"},
+	BreakerOpen:     {http.StatusServiceUnavailable, grpcUnavailable, "The circuit breaker is open"},
+	UpstreamConnect: {http.StatusBadGateway, grpcUnavailable, "The instance does not accept connections"},
+	UpstreamReset:   {http.StatusBadGateway, grpcUnavailable, "The instance broke the connection"},
+	UpstreamTimeout: {http.StatusGatewayTimeout, grpcDeadlineExceeded, "The service did not answer in time"},
+	BodyTooLarge:    {http.StatusRequestEntityTooLarge, grpcResourceExhausted, "The body is too large"},
+	HeaderTooLarge:  {http.StatusRequestHeaderFieldsTooLarge, grpcResourceExhausted, "The header is too large"},
+	BodyBroken:      {http.StatusBadRequest, grpcInvalidArgument, "The body was not sent to its end"},
+	RateLimited:     {http.StatusTooManyRequests, grpcResourceExhausted, "Too many requests"},
+	TokenMissing:    {http.StatusUnauthorized, grpcUnauthenticated, "A bearer token is needed"},
+	TokenInvalid:    {http.StatusUnauthorized, grpcUnauthenticated, "The bearer token is not valid"},
+	JWKSUnavailable: {http.StatusServiceUnavailable, grpcUnavailable, "Tokens cannot be verified now"},
+	ShuttingDown:    {http.StatusServiceUnavailable, grpcUnavailable, "The data plane is shutting down"},
+	Internal:        {http.StatusInternalServerError, grpcInternal, "A defect of Banyan"},
+}
+
+// failure is an answer that the data plane makes by itself.
+type failure struct {
+	code     Code
+	service  string
+	instance string
+	caller   string
+	detail   string
+	// retryAfter in seconds; 0: not said.
+	retryAfter int
+}

@@ -1,0 +1,124 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+)
+
+// exchange is one request on its way through the data plane.
+type exchange struct {
+	e   *Engine
+	w   http.ResponseWriter
+	r   *http.Request
+	rc  *http.ResponseController
+	edg *edge
+
+	path   string            // what the upstream gets
+	caller string            // value of Banyan-Caller
+	adjust func(http.Header) // changes to the response's header; may be nil
+	pace   time.Duration     // longest pause of the client in either direction; 0: any
+
+	upgrade string // the protocol the client wants to switch to; "": none
+	bodyMax int64  // 0: any
+
+	body  *body
+	trace traceID
+	reqID string
+
+	tried    []*instance
+	tries    int
+	status   int
+	out      int64 // bytes of body sent to the client
+	upstream time.Duration
+	fail     *failure // why there is no answer, or why it was broken off
+	done     bool     // the answer was relayed to its end
+}
+
+// Causes with which an exchange's context ends.
+var (
+	errTimeout  = errors.New("no response header in time")
+	errFinished = errors.New("the exchange is over")
+)
+
+// run sends the request to an instance of the edge's service and relays the answer.
+func (x *exchange) run() {
+	x.edg.state.budget.request()
+	ctx, cancel := context.WithCancelCause(x.r.Context())
+	defer cancel(errFinished)
+	var deadline *time.Timer
+	if d := x.edg.policy.Timeout; d > 0 {
+		deadline = time.AfterFunc(d, func() { cancel(errTimeout) })
+		defer deadline.Stop()
+	}
+	x.body = newBody(x.r.Body, x.r.ContentLength, x.rc, x.pace, x.bodyMax)
+	defer x.body.stop()
+	if x.body != nil && x.r.ProtoMajor == 1 {
+		_ = x.rc.EnableFullDuplex()
+	}
+	x.askUpgrade()
+
+	began := time.Now()
+	resp, c := x.tryAll(ctx)
+	x.upstream = time.Since(began)
+	if resp == nil {
+		x.answer(x.fail)
+		return
+	}
+	defer c.inst.release()
+	if deadline != nil && !deadline.Stop() {
+		// It fired between the header and here: the body's context is gone.
+		_ = resp.Body.Close()
+		x.answer(x.failed(UpstreamTimeout, c.inst, ""))
+		return
+	}
+	x.relay(resp, c.inst)
+}
+
+// failed makes a failure that names the edge's ends.
+func (x *exchange) failed(code Code, inst *instance, detail string) *failure {
+	f := &failure{code: code, caller: x.edg.caller, service: x.edg.callee, detail: detail}
+	if inst != nil {
+		f.instance = inst.id
+	}
+	return f
+}
+
+// answer writes a failure; a client that left gets nothing.
+func (x *exchange) answer(f *failure) {
+	x.fail = f
+	if f.code == ClientGone {
+		x.status = 499 // nginx's code for it, for the log
+		panic(http.ErrAbortHandler)
+	}
+	x.finishBody()
+	x.setWriteDeadline()
+	if x.adjust != nil {
+		x.adjust(x.w.Header())
+	}
+	x.w.Header().Set("X-Request-Id", x.reqID)
+	x.status = writeFailure(x.w, x.r, f)
+}
+
+// finishBody says Connection: close where the client is still sending: what it
+// sends after the answer must not be taken for another request.
+func (x *exchange) finishBody() {
+	if x.body != nil && x.r.ProtoMajor == 1 && !x.body.atEnd() {
+		x.w.Header().Set("Connection", "close")
+	}
+}
+
+func (x *exchange) setWriteDeadline() {
+	if x.pace > 0 {
+		_ = x.rc.SetWriteDeadline(time.Now().Add(x.pace))
+	}
+}
+
+// instanceID and revision of the last try, for the log.
+func (x *exchange) last() *instance {
+	if len(x.tried) == 0 {
+		return nil
+	}
+	return x.tried[len(x.tried)-1]
+}

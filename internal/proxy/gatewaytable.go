@@ -1,0 +1,138 @@
+package proxy
+
+import (
+	"net/http"
+	"reflect"
+
+	"github.com/banyanrun/banyan/internal/gateway"
+	"github.com/banyanrun/banyan/internal/link"
+	"github.com/banyanrun/banyan/internal/route"
+)
+
+// gatewayTable is the gateway's part of a table.
+type gatewayTable struct {
+	router    *router
+	verifier  *gateway.Verifier // nil: no tokens
+	accessLog bool
+	maxHeader int64
+	settings  settings
+}
+
+// filters are what a route wants done before a request is relayed.
+type filters struct {
+	cors    *gateway.CORS    // nil: none
+	limiter *gateway.Limiter // nil: none
+}
+
+// gatewayKeepers are what the gateway keeps over tables: fetched keys and
+// clients' rates. Guarded by Engine.mu.
+type gatewayKeepers struct {
+	verifier *gateway.Verifier
+	limiters map[edgeKey]*gateway.Limiter
+}
+
+func (k *gatewayKeepers) close() {
+	if k.verifier != nil {
+		k.verifier.Close()
+	}
+}
+
+// defaults for snapshots that leave them out
+const (
+	defaultMaxHeader = 64 << 10
+	gatewayStreams   = 250
+)
+
+// compileGateway makes the gateway's table. e.mu is held.
+func (e *Engine) compileGateway(t *table, g *route.Gateway, states map[edgeKey]*edgeState) *gatewayTable {
+	gt := &gatewayTable{accessLog: g.AccessLog, maxHeader: g.MaxHeader, verifier: e.verifierFor(g.JWT)}
+	if gt.maxHeader <= 0 {
+		gt.maxHeader = defaultMaxHeader
+	}
+	gt.settings = settings{
+		gateway: true, headerTimeout: g.HeaderTimeout, idleTimeout: g.IdleTimeout,
+		maxHeader: gt.maxHeader, streams: gatewayStreams,
+	}
+	routes := make([]*gatewayRoute, len(g.Routes))
+	limiters := map[edgeKey]*gateway.Limiter{}
+	for i, r := range g.Routes {
+		k := edgeKey{caller: route.GatewayCaller, callee: r.To, route: routeKey(&r)}
+		gr := &gatewayRoute{Route: r, edge: e.compileEdge(t, k, r.Policy, states)}
+		if r.CORS != nil {
+			gr.cors = gateway.NewCORS(*r.CORS)
+		}
+		if r.RateLimit != nil {
+			gr.limiter = e.limiterFor(k, *r.RateLimit)
+			limiters[k] = gr.limiter
+		}
+		t.edges[k] = gr.edge
+		routes[i] = gr
+	}
+	e.keepers.limiters = limiters
+	gt.router = newRouter(routes)
+	return gt
+}
+
+// routeKey tells a route from the others to the same service over snapshots.
+func routeKey(r *route.Route) string {
+	key := r.Host + r.Path
+	for _, m := range r.Methods {
+		key += " " + m
+	}
+	for _, k := range sortedKeys(r.Headers) {
+		key += " " + k + "=" + r.Headers[k]
+	}
+	return key
+}
+
+func (e *Engine) verifierFor(cfg *route.JWT) *gateway.Verifier {
+	old := e.keepers.verifier
+	if cfg != nil && old != nil && reflect.DeepEqual(old.Config(), *cfg) {
+		return old
+	}
+	if old != nil {
+		e.tasks.Go(old.Close) // requests that still use it get no new keys
+	}
+	e.keepers.verifier = nil
+	if cfg != nil {
+		e.keepers.verifier = gateway.NewVerifier(*cfg, gateway.VerifierOptions{Client: e.keyClient, Report: e.keysReported})
+	}
+	return e.keepers.verifier
+}
+
+func (e *Engine) keysReported(err error) {
+	ev := link.Event{Kind: "jwks", Detail: "the key set is fetched again"}
+	if err != nil {
+		ev.Detail = err.Error()
+	}
+	e.events.send(ev)
+}
+
+func (e *Engine) limiterFor(k edgeKey, cfg route.RateLimit) *gateway.Limiter {
+	if old := e.keepers.limiters[k]; old != nil && old.Config() == cfg {
+		return old
+	}
+	return gateway.NewLimiter(cfg)
+}
+
+// serveGateway makes the gateway's server fit t's settings: a change gives new
+// connections a new server, the old one ends with its connections. e.mu is held.
+func (e *Engine) serveGateway(t *table) {
+	if t.gateway == nil || e.gateway != nil && e.gateway.settings == t.gateway.settings {
+		return
+	}
+	old := e.gateway
+	e.gateway = e.newServer(t.gateway.settings)
+	e.gatewayNow.Store(e.gateway)
+	if old != nil {
+		e.tasks.Go(func() { old.drain(e.life) })
+	}
+}
+
+// gatewayServer is the server for new connections; nil: there is no gateway.
+func (e *Engine) gatewayServer() *server { return e.gatewayNow.Load() }
+
+// keyClientFor fetches key sets: seldom, so it keeps no connections.
+func keyClientFor() *http.Client {
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+}

@@ -1,0 +1,116 @@
+package proxy
+
+import (
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"github.com/banyanrun/banyan/internal/route"
+)
+
+// instanceKey tells instances apart: one that comes back at another address is another.
+type instanceKey struct {
+	id, addr string
+	protocol route.Protocol
+}
+
+// instance is the state of one copy of a service, shared by all tables that
+// name it and by the requests in flight.
+//
+// Picking and draining exclude each other without a lock: a picker raises
+// inFlight and only then looks at draining; draining is set and only then
+// inFlight looked at. Whoever is second sees the first, so a request is either
+// counted before the drain looks, or is turned away.
+type instance struct {
+	instanceKey
+	service, revision string
+
+	inFlight atomic.Int64
+	draining atomic.Bool
+	onIdle   func(*instance) // called once for a drain that found requests in flight
+
+	mu       sync.Mutex // orders drain, revive and the end of the last request
+	reported bool       // guarded by mu: this drain's end is known
+
+	outlier   outlier
+	transport atomic.Pointer[http.Transport]
+}
+
+// acquire counts one request in and reports whether it may be sent.
+func (i *instance) acquire() bool {
+	i.inFlight.Add(1)
+	if i.draining.Load() {
+		i.release()
+		return false
+	}
+	return true
+}
+
+// release counts one request out.
+func (i *instance) release() {
+	if i.inFlight.Add(-1) == 0 && i.draining.Load() {
+		i.idle()
+	}
+}
+
+// drain turns new requests away and reports whether some are in flight. If so,
+// onIdle is called at the end of the last.
+func (i *instance) drain() (busy bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.draining.Swap(true) {
+		return !i.reported
+	}
+	i.outlier.stop()
+	if i.inFlight.Load() > 0 {
+		return true
+	}
+	i.reported = true
+	i.closeIdle()
+	return false
+}
+
+// busy reports whether the instance drains and its end is not known yet.
+func (i *instance) busy() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.draining.Load() && !i.reported
+}
+
+// revive takes the instance into service again.
+func (i *instance) revive() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.draining.Store(false)
+	i.reported = false
+}
+
+func (i *instance) idle() {
+	i.mu.Lock()
+	ended := i.draining.Load() && !i.reported && i.inFlight.Load() == 0
+	if ended {
+		i.reported = true
+	}
+	i.mu.Unlock()
+	if ended {
+		i.closeIdle()
+		i.onIdle(i)
+	}
+}
+
+// client is the transport to the instance, made at its first request: most
+// instances of a large app are idle.
+func (i *instance) client() *http.Transport {
+	if t := i.transport.Load(); t != nil {
+		return t
+	}
+	i.transport.CompareAndSwap(nil, newTransport(i.addr, i.protocol))
+	return i.transport.Load()
+}
+
+// closeIdle drops idle connections to the instance.
+func (i *instance) closeIdle() {
+	if t := i.transport.Load(); t != nil {
+		t.CloseIdleConnections()
+	}
+}

@@ -1,0 +1,175 @@
+package proxy
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/banyanrun/banyan/internal/route"
+)
+
+// router finds the route of a request: exact host before wildcard (the longer
+// one first) before any; in a host the longer path; on a path the route with
+// more conditions (methods, each header); then the file's order. A GET route
+// also answers HEAD. A slash at the end of a route's path means nothing.
+type router struct {
+	exact map[string]*node
+	wild  []wildcard // longest suffix first
+	any   *node
+}
+
+type wildcard struct {
+	suffix string // ".example.com"
+	root   *node
+}
+
+// node is one place in the tree of path segments.
+type node struct {
+	children map[string]*node
+	routes   []*gatewayRoute // best first
+}
+
+// query is what of a request decides its route.
+type query struct {
+	host   string // lower case, no port
+	method string
+	header func(name string) string // nil: header conditions hold (a preflight does not carry them)
+}
+
+func newRouter(routes []*gatewayRoute) *router {
+	r := &router{exact: map[string]*node{}, any: &node{}}
+	for i, gr := range routes {
+		gr.order = i
+		n := r.root(strings.ToLower(gr.Host))
+		gr.depth = 0
+		for seg := range strings.SplitSeq(gr.Path, "/") {
+			if seg != "" {
+				n = n.child(seg)
+				gr.depth++
+			}
+		}
+		n.routes = append(n.routes, gr)
+		slices.SortFunc(n.routes, func(a, b *gatewayRoute) int {
+			return cmp.Or(cmp.Compare(b.conditions(), a.conditions()), cmp.Compare(a.order, b.order))
+		})
+	}
+	slices.SortStableFunc(r.wild, func(a, b wildcard) int { return cmp.Compare(len(b.suffix), len(a.suffix)) })
+	return r
+}
+
+func (r *router) root(host string) *node {
+	if host == "" || host == "*" {
+		return r.any
+	}
+	if suffix, ok := strings.CutPrefix(host, "*"); ok {
+		for _, w := range r.wild {
+			if w.suffix == suffix {
+				return w.root
+			}
+		}
+		w := wildcard{suffix, &node{}}
+		r.wild = append(r.wild, w)
+		return w.root
+	}
+	if r.exact[host] == nil {
+		r.exact[host] = &node{}
+	}
+	return r.exact[host]
+}
+
+func (n *node) child(seg string) *node {
+	if n.children == nil {
+		n.children = map[string]*node{}
+	}
+	if n.children[seg] == nil {
+		n.children[seg] = &node{}
+	}
+	return n.children[seg]
+}
+
+// find returns the best route; nil with the methods that would have matched, if any.
+func (r *router) find(q *query, segments []string) (*gatewayRoute, []string) {
+	var allow []string
+	if n := r.exact[q.host]; n != nil {
+		if gr := n.find(q, segments, &allow); gr != nil {
+			return gr, nil
+		}
+	}
+	for _, w := range r.wild {
+		if len(q.host) > len(w.suffix) && strings.HasSuffix(q.host, w.suffix) {
+			if gr := w.root.find(q, segments, &allow); gr != nil {
+				return gr, nil
+			}
+		}
+	}
+	if gr := r.any.find(q, segments, &allow); gr != nil {
+		return gr, nil
+	}
+	slices.Sort(allow)
+	return nil, slices.Compact(allow)
+}
+
+// find goes down as far as segments lead and takes the deepest route that matches.
+func (n *node) find(q *query, segments []string, allow *[]string) *gatewayRoute {
+	if len(segments) > 0 {
+		if c := n.children[segments[0]]; c != nil {
+			if gr := c.find(q, segments[1:], allow); gr != nil {
+				return gr
+			}
+		}
+	}
+	for _, gr := range n.routes {
+		if !gr.headersMatch(q) {
+			continue
+		}
+		if gr.methodMatches(q.method) {
+			return gr
+		}
+		*allow = append(*allow, gr.Methods...)
+	}
+	return nil
+}
+
+// gatewayRoute is a compiled route.
+type gatewayRoute struct {
+	route.Route
+	order, depth int
+	edge         *edge
+	filters
+}
+
+func (gr *gatewayRoute) conditions() int { return min(len(gr.Methods), 1) + len(gr.Headers) }
+
+func (gr *gatewayRoute) headersMatch(q *query) bool {
+	if q.header == nil {
+		return true
+	}
+	for name, want := range gr.Headers {
+		if q.header(name) != want {
+			return false
+		}
+	}
+	return true
+}
+
+func (gr *gatewayRoute) methodMatches(m string) bool {
+	return len(gr.Methods) == 0 || slices.Contains(gr.Methods, m) ||
+		m == http.MethodHead && slices.Contains(gr.Methods, http.MethodGet)
+}
+
+// target is the path to send upstream for a request whose path is p.
+func (gr *gatewayRoute) target(p *cleanPath) string {
+	if gr.Rewrite == "" {
+		return p.raw
+	}
+	return p.rewritten(gr.depth, strings.TrimRight(gr.Rewrite, "/"))
+}
+
+// hostOnly is a Host header's name: lower case, without port or trailing dot.
+func hostOnly(host string) string {
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && strings.IndexByte(host[i:], ']') < 0 {
+		host = host[:i]
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}

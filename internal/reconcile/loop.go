@@ -1,0 +1,223 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/banyanrun/banyan/internal/model"
+)
+
+// Effects carries out what Compute decided. Its methods are called by the loop,
+// one at a time; they begin the work and return at once, and what comes of it is
+// told to the loop. Instances and services that they are given are copies, or
+// are never changed.
+type Effects interface {
+	// Build makes the build of the service's BuildKey, then calls Loop.Built.
+	Build(s *model.Service)
+	// Start starts the instance's process, then calls Loop.Started and later
+	// Loop.Ready, Loop.Unready and, in any case, Loop.Exited, all with the instance's Run.
+	Start(i model.Instance, s *model.Service)
+	// Stop ends the instance's process; Loop.Exited follows.
+	Stop(i model.Instance, s *model.Service, kill bool)
+	// Publish gives the data plane the instances that get requests and returns a
+	// number that Loop.Acked is told later. Numbers grow.
+	Publish(routed []model.Instance) uint64
+	// Save, Forget and SaveCounters keep the observed state. Calls are carried
+	// out in order; they need not be durable at once.
+	Save(i model.Instance)
+	Forget(i model.Instance)
+	SaveCounters(service string, number int, lastRun time.Time)
+	// Changed says that the status is another one now.
+	Changed()
+}
+
+// Loop owns the observed state. Its exported methods are safe for concurrent
+// use; each hands an event to the one goroutine that runs Run.
+type Loop struct {
+	effects Effects
+	log     *slog.Logger
+	events  chan func()
+	done    chan struct{}
+
+	// Only the goroutine of Run touches what follows.
+	desired Desired
+	obs     *model.Observed
+	plan    Plan
+	dirty   map[string]bool
+	routed  []model.Instance
+	dropped map[string]uint64 // draining instance → number of the first routes without it
+	rebuilt bool              // routes must be published though the set is the same
+	timer   *time.Timer
+}
+
+// NewLoop returns a loop that begins with what an earlier daemon observed.
+func NewLoop(effects Effects, log *slog.Logger, desired Desired, obs *model.Observed) *Loop {
+	return &Loop{
+		effects: effects, log: log, desired: desired, obs: obs,
+		events: make(chan func(), 256), done: make(chan struct{}), dirty: map[string]bool{}, dropped: map[string]uint64{},
+		rebuilt: true, timer: time.NewTimer(0),
+	}
+}
+
+// Run takes in events until ctx ends. It must be called once.
+func (l *Loop) Run(ctx context.Context) error {
+	defer close(l.done)
+	defer l.timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case event := <-l.events:
+			event()
+			l.takeQueued()
+		case <-l.timer.C:
+		}
+		l.settle(time.Now())
+	}
+}
+
+// takeQueued takes in what has piled up, so that a burst of events costs one plan.
+func (l *Loop) takeQueued() {
+	for {
+		select {
+		case event := <-l.events:
+			event()
+		default:
+			return
+		}
+	}
+}
+
+// maxRounds bounds how often a plan's own effects lead to another plan at once.
+const maxRounds = 20
+
+// settle computes and applies plans until there is nothing to do now.
+func (l *Loop) settle(now time.Time) {
+	for range maxRounds {
+		l.plan = Compute(l.desired, l.obs, now)
+		if len(l.plan.Actions) == 0 {
+			break
+		}
+		for _, a := range l.plan.Actions {
+			l.apply(a, now)
+		}
+	}
+	l.publish()
+	for id := range l.dirty {
+		if i := l.obs.Instances[id]; i != nil {
+			l.effects.Save(*i)
+		}
+	}
+	clear(l.dirty)
+	l.timer.Stop()
+	if !l.plan.Wake.IsZero() {
+		l.timer.Reset(time.Until(l.plan.Wake))
+	}
+	l.effects.Changed()
+}
+
+func (l *Loop) apply(a Action, now time.Time) {
+	switch a := a.(type) {
+	case Build:
+		s := l.desired.App.Services[a.Service]
+		l.obs.Builds[a.Key] = &model.Build{Service: a.Service, Key: a.Key, Started: now}
+		l.effects.Build(s)
+	case Create:
+		l.create(a, now)
+	case Start:
+		i := l.change(a.Instance)
+		i.Phase, i.Run, i.Started = model.Starting, i.Run+1, time.Time{}
+		l.effects.Save(*i)
+		l.effects.Start(*i, l.service(i.Service))
+	case Retire:
+		i := l.change(a.Instance)
+		i.Retiring, i.Reason, i.Details = true, a.Why, nil
+	case Drain:
+		i := l.change(a.Instance)
+		i.Phase, i.Deadline = model.Draining, a.Deadline
+	case Stop:
+		i := l.change(a.Instance)
+		i.Phase, i.Reason = model.Stopping, a.Why
+		l.effects.Stop(*i, l.service(i.Service), a.Kill)
+	case Remove:
+		l.effects.Forget(*l.obs.Instances[a.Instance])
+		delete(l.obs.Instances, a.Instance)
+		delete(l.dropped, a.Instance)
+	default:
+		panic(fmt.Sprintf("reconcile: unknown action %T", a))
+	}
+}
+
+func (l *Loop) create(a Create, now time.Time) {
+	l.obs.Numbers[a.Service]++
+	number := l.obs.Numbers[a.Service]
+	i := &model.Instance{
+		ID: fmt.Sprintf("%s-%d", a.Service, number), Service: a.Service,
+		Revision: a.Revision, OutDir: a.OutDir, Phase: model.Starting, Run: 1, Created: now,
+	}
+	l.obs.Instances[i.ID] = i
+	s := l.service(a.Service)
+	if s.Job != nil {
+		l.obs.LastRun[a.Service] = now
+		delete(l.obs.RunNow, a.Service)
+	}
+	l.effects.SaveCounters(a.Service, number, l.obs.LastRun[a.Service])
+	l.effects.Save(*i)
+	l.effects.Start(*i, s)
+}
+
+func (l *Loop) service(name string) *model.Service {
+	if l.desired.App == nil {
+		return nil
+	}
+	return l.desired.App.Services[name]
+}
+
+// change returns an instance to be changed and saved.
+func (l *Loop) change(id string) *model.Instance {
+	l.dirty[id] = true
+	return l.obs.Instances[id]
+}
+
+// publish sends the routes when the set of instances that serve is another one.
+func (l *Loop) publish() {
+	var routed []model.Instance
+	for _, list := range group(l.obs) {
+		for _, i := range list {
+			if s := l.service(i.Service); serves(i) && s != nil && s.Job == nil {
+				routed = append(routed, *i)
+			}
+		}
+	}
+	slices.SortFunc(routed, func(a, b model.Instance) int { return compareIDs(a.ID, b.ID) })
+	if !l.rebuilt && slices.EqualFunc(routed, l.routed, sameRoute) {
+		return
+	}
+	l.rebuilt, l.routed = false, routed
+	number := l.effects.Publish(routed)
+	for id, i := range l.obs.Instances {
+		if _, ok := l.dropped[id]; !ok && i.Phase == model.Draining {
+			l.dropped[id] = number
+		}
+	}
+}
+
+func sameRoute(a, b model.Instance) bool {
+	return a.ID == b.ID && a.Port == b.Port && a.Revision == b.Revision
+}
+
+func compareIDs(a, b string) int {
+	if len(a) != len(b) {
+		return len(a) - len(b)
+	}
+	if a < b {
+		return -1
+	}
+	if a > b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,153 @@
+// Package state keeps what must survive the daemon: the desired app, builds,
+// instances and the identities of their processes, ports. It is a small store
+// of JSON documents by kind and key over SQLite (WAL, synchronous FULL), with
+// one writer that commits what callers have queued in one transaction, and a
+// checksum of its own for every document.
+//
+// What it promises: once Put, Delete or Flush has returned nil, what it wrote
+// survives kill -9 and power loss; writes are carried out in the order of the
+// calls; a document that was damaged is reported, never returned.
+package state
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"net/url"
+	"os"
+
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/banyanrun/banyan/internal/fault"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Store is the open state of one app. Its methods are safe for concurrent use.
+type Store struct {
+	db     *sql.DB
+	path   string
+	writes chan write
+	done   chan struct{}
+}
+
+// Open opens the state in the file at path, made if it is missing.
+func Open(ctx context.Context, path string) (*Store, error) {
+	if err := touch(path); err != nil {
+		return nil, fault.New(fault.Denied, "cannot make the state file: %w", err)
+	}
+	query := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)"}, "_txlock": {"immediate"}}
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+query.Encode())
+	if err != nil {
+		return nil, fmt.Errorf("state: %w", err)
+	}
+	db.SetMaxOpenConns(1)
+	if err := migrate(ctx, db); err != nil {
+		return nil, fault.New(fault.Damaged, "cannot read the state in %s: %w", path, errorsJoinClose(err, db)).
+			Fix("if the file is damaged, stop the app's processes, move the state directory away, and run `banyan up` again")
+	}
+	s := &Store{db: db, path: path, writes: make(chan write, 1024), done: make(chan struct{})}
+	go s.write() // ended by Close
+	return s, nil
+}
+
+func touch(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the path is ours
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+func migrate(ctx context.Context, db *sql.DB) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return err
+	}
+	_, err = p.Up(ctx)
+	return err
+}
+
+func errorsJoinClose(err error, db *sql.DB) error {
+	_ = db.Close() // the first error says more
+	return err
+}
+
+// Close writes what is queued and closes the file. No method may be called after it.
+func (s *Store) Close() error {
+	close(s.writes)
+	<-s.done
+	return s.db.Close()
+}
+
+// Get reads a document into value. It reports false if there is none.
+func (s *Store) Get(ctx context.Context, kind, key string, value any) (bool, error) {
+	if err := s.Flush(ctx); err != nil {
+		return false, err
+	}
+	var data []byte
+	var sum uint32
+	err := s.db.QueryRowContext(ctx, `SELECT value, sum FROM documents WHERE kind = ? AND key = ?`, kind, key).Scan(&data, &sum)
+	if err == sql.ErrNoRows {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("state: %w", err)
+	}
+	return true, s.decode(kind, key, data, sum, value)
+}
+
+// All reads every document of a kind, by key.
+func All[T any](ctx context.Context, s *Store, kind string) (map[string]T, error) {
+	if err := s.Flush(ctx); err != nil {
+		return nil, err
+	}
+	rows, err := s.db.QueryContext(ctx, `SELECT key, value, sum FROM documents WHERE kind = ?`, kind)
+	if err != nil {
+		return nil, fmt.Errorf("state: %w", err)
+	}
+	defer rows.Close()
+	all := map[string]T{}
+	for rows.Next() {
+		var key string
+		var data []byte
+		var sum uint32
+		if err := rows.Scan(&key, &data, &sum); err != nil {
+			return nil, fmt.Errorf("state: %w", err)
+		}
+		var value T
+		if err := s.decode(kind, key, data, sum, &value); err != nil {
+			return nil, err
+		}
+		all[key] = value
+	}
+	return all, rows.Err()
+}
+
+func (s *Store) decode(kind, key string, data []byte, sum uint32, value any) error {
+	if sum != checksum(kind, key, data) {
+		return fault.New(fault.Damaged, "the state of %s %q does not match its checksum", kind, key).At(s.path).
+			Fix("the disk or the file is damaged: stop the app's processes, move the state directory away, and run `banyan up` again")
+	}
+	if err := json.Unmarshal(data, value); err != nil {
+		return fault.New(fault.Damaged, "the state of %s %q cannot be read: %w", kind, key, err).At(s.path)
+	}
+	return nil
+}
+
+func checksum(kind, key string, data []byte) uint32 {
+	sum := crc32.Update(0, castagnoli, []byte(kind+"\x00"+key+"\x00"))
+	return crc32.Update(sum, castagnoli, data)
+}
