@@ -284,7 +284,7 @@ func parsed[T any](d *decoder, n *node, path, id string, v reflect.Value, parse 
 		}
 		var format *formatError
 		if errors.As(err, &format) {
-			d.problem(n.pos(), keyOf(path)+": "+format.message, format.fix)
+			d.problem(n.pos(), keyOf(path)+": "+format.message+origin(n.text, text), format.fix)
 		}
 	}
 	d.failed(path)
@@ -319,7 +319,7 @@ func (d *decoder) scalar(n *node, path string, v reflect.Value, id string) {
 			v.SetInt(int64(i))
 			return
 		}
-		fix = intFix(resolved, n)
+		fix = intFix(resolved, n, id)
 	case reflect.Float64:
 		f, err := strconv.ParseFloat(resolved, 64)
 		if err == nil && (n.style == plainStyle || resolved != text) && !math.IsNaN(f) && !math.IsInf(f, 0) {
@@ -336,12 +336,23 @@ func (d *decoder) scalar(n *node, path string, v reflect.Value, id string) {
 		}
 		fix = boolFix(resolved)
 	}
-	d.problem(n.pos(), fmt.Sprintf("%s must be %s, not %s", keyOf(path), want, quote(resolved)), fix)
+	d.problem(n.pos(), fmt.Sprintf("%s must be %s, not %s%s", keyOf(path), want, quote(resolved), origin(text, resolved)), fix)
 	d.failed(path)
+}
+
+// origin tells where a value came from that is not in the file.
+func origin(text, resolved string) string {
+	if text == resolved {
+		return ""
+	}
+	return ", the value of " + text
 }
 
 // looseCores is a number of cores with a unit.
 var looseCores = regexp.MustCompile(`(?i)^([0-9]+(?:\.[0-9]+)?) ?v?(?:cores?|cpus?)$`)
+
+// looseRate is 10/s.
+var looseRate = regexp.MustCompile(`^([0-9]+) ?(?:/|per) ?([smh])[a-z]*$`)
 
 // scalarFix says what to write for a mapping or list that should be one value.
 func scalarFix(n *node, path, id string) string {
@@ -354,14 +365,20 @@ func scalarFix(n *node, path, id string) string {
 	case id == "Route.To" && n.kind == listKind:
 		return "a route leads to one service: write a route for each"
 	case n.kind == listKind && len(n.items) == 1 && n.items[0].kind == scalarKind:
-		return fmt.Sprintf("write %s: %s", key, n.items[0].text)
+		return fmt.Sprintf("write %s: %s", key, yamlText(n.items[0]))
 	case n.kind == mapKind && len(n.entries) == 1 && n.entries[0].val.kind == nullKind:
 		return "a text that begins with { needs quotes"
 	}
 	return ""
 }
 
-func intFix(text string, n *node) string {
+func intFix(text string, n *node, id string) string {
+	if m := looseRate.FindStringSubmatch(text); m != nil && id == "RateLimit.Requests" {
+		return fmt.Sprintf("write requests: %s and per: 1%s", m[1], m[2])
+	}
+	if host, own, ok := strings.Cut(text, ":"); ok && id == "Service.Port" && validPort(host) && validPort(own) {
+		return fmt.Sprintf("write %s, where the program listens; the gateway leads requests to it", own)
+	}
 	if f, err := strconv.ParseFloat(text, 64); err == nil && f == math.Trunc(f) && math.Abs(f) < 1<<31 {
 		fix := "write " + strconv.FormatFloat(f, 'f', 0, 64)
 		if n.style != plainStyle {

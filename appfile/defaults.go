@@ -4,6 +4,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -220,10 +221,8 @@ func signalName(s string) string {
 	if !strings.HasPrefix(up, "SIG") {
 		up = "SIG" + up
 	}
-	for _, known := range signals {
-		if known == up {
-			return up
-		}
+	if slices.Contains(signals, up) {
+		return up
 	}
 	return s
 }

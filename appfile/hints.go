@@ -145,10 +145,7 @@ func (d *decoder) mappingFix(n *node, key string, t reflect.Type) string {
 		}
 		return "write keys below " + key + ":, without dashes"
 	}
-	val := n.text
-	if n.style != plainStyle || strings.ContainsAny(val, "{}[],:*&#") {
-		val = strconv.Quote(val)
-	}
+	val := yamlText(n)
 	switch t.Name() {
 	case "Service", "Job":
 		if m := equalsSign.FindStringSubmatch(n.text); m != nil && slices.Contains(keysOf(t), m[1]) {
@@ -199,6 +196,14 @@ var (
 	// urlPath is the path of a URL within a command.
 	urlPath = regexp.MustCompile(`https?://[^/\s]+(/\S*)`)
 )
+
+// yamlText writes a scalar so that it can stand within [ ] and { }.
+func yamlText(n *node) string {
+	if n.style != plainStyle || n.text == "" || strings.ContainsAny(n.text, "{}[],:*&#!|>%@`\"'") {
+		return strconv.Quote(n.text)
+	}
+	return n.text
+}
 
 func probeFix(n *node, key, val string) string {
 	switch {
@@ -258,7 +263,7 @@ func (d *decoder) notList(n *node, t reflect.Type, id string) {
 		}
 		d.problem(n.pos(), message, fix)
 	case n.kind == scalarKind:
-		d.problem(n.pos(), message, fmt.Sprintf("write %s: [%s]", key, n.text))
+		d.problem(n.pos(), message, fmt.Sprintf("write %s: [%s]", key, yamlText(n)))
 	default:
 		d.problem(n.pos(), message, fmt.Sprintf("write %s: […]", key))
 	}

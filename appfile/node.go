@@ -43,6 +43,7 @@ type node struct {
 
 	text  string // of a scalar
 	style style
+	rows  int  // lines that a scalar goes on for, after its first
 	bool  bool // a plain true or false
 
 	entries []entry // of a map, in file order, keys unique
@@ -113,7 +114,7 @@ func (n *node) at(off int) pos {
 	}
 	text := []rune(n.text[:off])
 	if start+len(text) > len(line) || string(line[start:start+len(text)]) != string(text) {
-		return p
+		return n.search(off)
 	}
 	p.col = start + len(text) + 1
 	return p
@@ -128,15 +129,48 @@ func (n *node) atBlock(off int) pos {
 	rest, _, _ := strings.Cut(n.text[len(before)-len(inLine):], "\n")
 	number := n.line + 1 + row
 	if number > len(n.src.lines) {
-		return p
+		return n.search(off)
 	}
 	written := n.src.lines[number-1]
 	i := strings.Index(written, rest)
-	if i < 0 || rest == "" {
-		return p
+	if i < 0 || rest == "" || !strings.HasSuffix(strings.TrimRight(written, " "), strings.TrimRight(rest, " ")) {
+		return n.search(off)
 	}
 	p.line = number
 	p.col = utf8.RuneCountInString(written[:i]) + utf8.RuneCountInString(inLine) + 1
+	return p
+}
+
+// search finds byte off by the word that stands there, for scalars that are
+// folded or hold escapes: the same word, the same number of times before it.
+func (n *node) search(off int) pos {
+	p := n.pos()
+	word := n.text[off:]
+	if i := strings.IndexAny(word, " \n\t"); i >= 0 {
+		word = word[:i]
+	}
+	if word == "" {
+		return p
+	}
+	before := strings.Count(n.text[:off], word)
+	for number := n.line; number <= min(n.line+n.rows, len(n.src.lines)); number++ {
+		line, from := n.src.lines[number-1], 0
+		if number == n.line {
+			from = len(prefixRunes(line, n.col-1))
+		}
+		for {
+			i := strings.Index(line[from:], word)
+			if i < 0 {
+				break
+			}
+			if from += i; before == 0 {
+				p.line, p.col = number, utf8.RuneCountInString(line[:from])+1
+				return p
+			}
+			before--
+			from += len(word)
+		}
+	}
 	return p
 }
 

@@ -47,14 +47,22 @@ func (p Problem) Excerpt(source []byte) string {
 	first, last := max(1, p.Line-1), p.Line
 	width := len(fmt.Sprint(last))
 	var b strings.Builder
+	before := utf8.RuneCountInString(visible(prefixRunes(lines[p.Line-1], p.Column-1)))
+	skip := max(0, before-excerptWidth/2)
 	for n := first; n <= last; n++ {
-		fmt.Fprintf(&b, "%*d | %s\n", width+2, n, visible(lines[n-1]))
+		fmt.Fprintf(&b, "%*d | %s\n", width+2, n, window(visible(lines[n-1]), skip))
 	}
-	line := lines[p.Line-1]
-	indent := visible(prefixRunes(line, p.Column-1))
-	pad := strings.Repeat(" ", max(0, p.Column-1-utf8.RuneCountInString(line)))
-	fmt.Fprintf(&b, "%*s | %s%s^\n", width+2, "", strings.Repeat(" ", utf8.RuneCountInString(indent)), pad)
+	fmt.Fprintf(&b, "%*s | %s^\n", width+2, "", strings.Repeat(" ", before-skip))
 	return b.String()
+}
+
+// excerptWidth bounds the lines of an excerpt, in characters.
+const excerptWidth = 160
+
+// window is the part of a line that an excerpt shows.
+func window(line string, skip int) string {
+	line = line[len(prefixRunes(line, skip)):]
+	return prefixRunes(line, excerptWidth)
 }
 
 // visible replaces tabs, so that carets line up in every terminal, and

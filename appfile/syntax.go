@@ -30,6 +30,9 @@ func explainSyntax(src *source, line, col int, message string) explained {
 	if e, ok := explainLine(src, line, message); ok {
 		return e
 	}
+	if r := runeAt(src, at); r == "}" || r == "]" {
+		return explained{at, "this " + r + " closes nothing", "remove it"}
+	}
 	switch {
 	case strings.Contains(message, `character '\t'`), strings.Contains(message, "character '\t'"):
 		return explained{at, "a tab indents this line", "YAML indents with spaces: replace each tab by two"}
@@ -82,6 +85,9 @@ func explainLine(src *source, line int, message string) (explained, bool) {
 		}
 		if n == line && strings.HasPrefix(trimmedLeft(text), "//") {
 			return explained{place(len(indent)), "comments begin with #, not with //", "write # " + strings.TrimLeft(trimmedLeft(text), "/ ")}, true
+		}
+		if i := strings.Index(text, " #"); n == line && i >= 0 && strings.ContainsAny(text[:i], "{[") {
+			return explained{place(i + 1), "# begins a comment here, so that the line ends before it", "put a text that begins with # in quotes"}, true
 		}
 		if m := emptyItem.FindStringIndex(text); n == line && m != nil {
 			return explained{place(m[1] - 1), "there is nothing before this comma", "remove it"}, true

@@ -3,6 +3,7 @@ package appfile
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -218,6 +219,9 @@ func (c *converter) scalar(n ast.Node) *node {
 	switch n := n.(type) {
 	case *ast.LiteralNode:
 		out.style, out.text = blockStyle, n.Value.Value
+		if tok := n.Value.GetToken(); tok != nil {
+			out.rows = strings.Count(tok.Origin, "\n")
+		}
 		return out
 	case *ast.StringNode:
 		out.text = n.Value
@@ -229,6 +233,7 @@ func (c *converter) scalar(n ast.Node) *node {
 		}
 	}
 	if tok := n.GetToken(); tok != nil {
+		out.rows = strings.Count(strings.TrimSpace(tok.Origin), "\n")
 		switch tok.Type {
 		case token.SingleQuoteType:
 			out.style = singleStyle
@@ -351,6 +356,9 @@ func (c *converter) mapping(n ast.Node, values []*ast.MappingValueNode, depth in
 	return out
 }
 
+// swallowed is a value such as #fff, which is a comment.
+var swallowed = regexp.MustCompile(`^[\w-]+:\s+#[^\s#]`)
+
 func (c *converter) entry(v *ast.MappingValueNode, depth int) entry {
 	at := c.pos(v.Key)
 	e := entry{src: c.src, line: at.line, col: at.col}
@@ -372,6 +380,9 @@ func (c *converter) entry(v *ast.MappingValueNode, depth int) entry {
 	e.val = c.node(v.Value, depth+1)
 	if e.val.kind == nullKind {
 		// An absent value has the position of the colon; the key is clearer.
+		if swallowed.MatchString(string([]rune(c.src.lines[at.line-1])[at.col-1:])) {
+			c.r.warn(at, fmt.Sprintf("%s has no value, because # begins a comment", e.key), "put the value in quotes, or a blank after the #")
+		}
 		null := *e.val
 		null.line, null.col = at.line, at.col
 		e.val = &null

@@ -81,7 +81,10 @@ func carryOver(before, app *model.App) {
 
 // enforce makes an app the desired one, durably.
 func (d *daemon) enforce(ctx context.Context, app *model.App, addrs map[string]string) error {
-	if err := d.store.Put(ctx, kindMeta, "desired", app); err != nil {
+	if err := d.store.Put(ctx, kindMeta, keyDesired, app); err != nil {
+		return err
+	}
+	if err := d.store.Delete(ctx, kindMeta, keyDown); err != nil {
 		return err
 	}
 	d.loop.Update(func(desired *reconcile.Desired, obs *model.Observed) {

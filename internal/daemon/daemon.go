@@ -61,7 +61,6 @@ type daemon struct {
 
 	applying sync.Mutex    // one apply, scale or restart at a time
 	gone     chan struct{} // closed when the app is down: the daemon ends
-	goneOnce sync.Once
 
 	mu           sync.Mutex
 	proxy        driver.Process
@@ -79,7 +78,7 @@ func Run(ctx context.Context, o Options) error {
 	if err := l.Prepare(); err != nil {
 		return err
 	}
-	lock, err := acquire(l.Lock)
+	lock, err := acquire(l)
 	if err != nil || lock == nil {
 		return err
 	}
@@ -98,20 +97,31 @@ func Run(ctx context.Context, o Options) error {
 	return d.run(ctx)
 }
 
-// acquire takes the lock of the state directory; nil if another daemon has it.
-func acquire(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the path is ours
+// lockMost is how long a daemon that was just killed may take to let go of the
+// lock: the kernel frees its memory first.
+const lockMost = 5 * time.Second
+
+// acquire takes the lock of the state directory; nil if another daemon has it
+// and answers.
+func acquire(l layout.Layout) (*os.File, error) {
+	f, err := os.OpenFile(l.Lock, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fault.New(fault.Denied, "cannot lock the state directory: %w", err)
 	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return nil, f.Close()
+	// flock tells nobody when it can be had without blocking for good: poll.
+	for deadline := time.Now().Add(lockMost); ; time.Sleep(5 * time.Millisecond) {
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		switch {
+		case err == nil:
+			return f, nil
+		case !errors.Is(err, syscall.EWOULDBLOCK):
+			return nil, errors.Join(fmt.Errorf("cannot lock the state directory: %w", err), f.Close())
+		case launch.Answers(l):
+			return nil, f.Close()
+		case time.Now().After(deadline):
+			return nil, errors.Join(fault.New(fault.Conflict, "another daemon holds %s and does not answer", l.Lock), f.Close())
+		}
 	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("cannot lock the state directory: %w", err), f.Close())
-	}
-	return f, nil
 }
 
 // run builds the engines, runs them, and takes them down.
@@ -128,7 +138,8 @@ func (d *daemon) run(ctx context.Context) (err error) {
 	}
 	var g run.Group
 	d.add(&g, d.loop.Run)
-	d.add(&g, d.keeper.Run)
+	d.add(&g, d.keep)
+	d.add(&g, d.endWhenDown)
 	d.add(&g, d.serve)
 	d.add(&g, d.leave(ctx))
 	err = g.Run()
@@ -149,13 +160,20 @@ func (d *daemon) add(g *run.Group, task func(context.Context) error) {
 	g.Add(func() error { return task(ctx) }, func(error) { cancel() })
 }
 
-// leave waits for a reason to end. Leaving on a signal tells the data plane not
-// to start another daemon.
+// keep runs the keeper of the data plane. That it ends when it is told to is no
+// reason for the others to end.
+func (d *daemon) keep(ctx context.Context) error {
+	if err := d.keeper.Run(ctx); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// leave waits for a signal, and tells the data plane not to start another daemon.
 func (d *daemon) leave(signalled context.Context) func(context.Context) error {
 	return func(ctx context.Context) error {
 		select {
-		case <-d.gone:
-			return errDown
 		case <-signalled.Done():
 			d.keeper.Leave()
 			return context.Canceled
@@ -199,7 +217,7 @@ func (d *daemon) close() error {
 // wire adopts what an earlier daemon left and gives every engine what it needs.
 func (d *daemon) wire(ctx, background context.Context) error {
 	var app *model.App
-	if _, err := d.store.Get(ctx, kindMeta, "desired", &app); err != nil {
+	if _, err := d.store.Get(ctx, kindMeta, keyDesired, &app); err != nil {
 		return err
 	}
 	epoch, err := d.nextEpoch(ctx)
@@ -236,11 +254,11 @@ func (d *daemon) wire(ctx, background context.Context) error {
 // nextEpoch numbers this daemon's snapshots.
 func (d *daemon) nextEpoch(ctx context.Context) (uint64, error) {
 	var epoch uint64
-	if _, err := d.store.Get(ctx, kindMeta, "epoch", &epoch); err != nil {
+	if _, err := d.store.Get(ctx, kindMeta, keyEpoch, &epoch); err != nil {
 		return 0, err
 	}
 	epoch++
-	return epoch, d.store.Put(ctx, kindMeta, "epoch", epoch)
+	return epoch, d.store.Put(ctx, kindMeta, keyEpoch, epoch)
 }
 
 // openPorts takes the leases of what was found.
@@ -284,7 +302,11 @@ func (d *daemon) connect(ctx context.Context, running driver.Process) error {
 
 // begin makes the loop and connects the data plane to it.
 func (d *daemon) begin(ctx context.Context, app *model.App, found *adoption) error {
-	d.loop = reconcile.NewLoop(d.effects, d.log, reconcile.Desired{App: app, Capacity: capacity()}, found.observed)
+	desired := reconcile.Desired{App: app, Capacity: capacity()}
+	if _, err := d.store.Get(ctx, kindMeta, keyDown, &desired.Down); err != nil {
+		return err
+	}
+	d.loop = reconcile.NewLoop(d.effects, d.log, desired, found.observed)
 	d.effects.loop = d.loop
 	if err := d.keeper.Connect(ctx); err != nil {
 		return err

@@ -18,12 +18,19 @@ import (
 
 // The kinds of documents in the state.
 const (
-	kindMeta     = "meta"     // "epoch", "desired"
+	kindMeta     = "meta"     // the keys below
 	kindInstance = "instance" // model.Instance by ID
 	kindProcess  = "process"  // processRecord by instance ID; dataPlaneID for the data plane
 	kindBuild    = "build"    // model.Build by key
 	kindCounter  = "counter"  // counter by service
 	kindAddress  = "address"  // where a listener is, by its ID
+)
+
+// The keys of kindMeta.
+const (
+	keyEpoch   = "epoch"   // how many daemons there have been
+	keyDesired = "desired" // model.App; missing when the app is down
+	keyDown    = "down"    // true while the app goes down
 )
 
 // counter is what is remembered of a service's instances that are gone.
@@ -154,7 +161,7 @@ func (e *effects) changes() <-chan struct{} {
 	return e.changed
 }
 
-// savedCounters and the like read the observed state that an earlier daemon left.
+// savedState reads the observed state that an earlier daemon left.
 func savedState(ctx context.Context, s *state.Store) (*model.Observed, error) {
 	obs := &model.Observed{
 		Instances: map[string]*model.Instance{}, Builds: map[string]*model.Build{},

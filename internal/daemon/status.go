@@ -7,7 +7,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/banyanrun/banyan/internal/fault"
 	"github.com/banyanrun/banyan/internal/logs"
@@ -91,78 +90,3 @@ func (d *daemon) Logs(ctx context.Context, f logs.Filter, follow bool) (iter.Seq
 	}
 	return d.logs.Follow(ctx, f), nil
 }
-
-// Down implements admin.Engine. When it returns nil nothing is left but this
-// process, which ends next.
-func (d *daemon) Down(ctx context.Context, force bool) error {
-	d.loop.Update(func(desired *reconcile.Desired, _ *model.Observed) {
-		desired.Down, desired.Force = true, desired.Force || force
-	})
-	if err := d.awaitEmpty(ctx); err != nil {
-		return err
-	}
-	d.applying.Lock()
-	defer d.applying.Unlock()
-	select {
-	case <-d.gone:
-		return nil // another call was faster
-	default:
-	}
-	if err := d.dismantle(ctx, force); err != nil {
-		return err
-	}
-	d.goneOnce.Do(func() { close(d.gone) })
-	return nil
-}
-
-// awaitEmpty waits until no instance is left.
-func (d *daemon) awaitEmpty(ctx context.Context) error {
-	for {
-		changed := d.Changes()
-		left, down := 0, false
-		err := d.loop.Read(ctx, func(desired reconcile.Desired, obs *model.Observed, _ reconcile.Plan) {
-			left, down = len(obs.Instances), desired.Down
-		})
-		switch {
-		case err != nil:
-			return err
-		case !down:
-			return fault.New(fault.Conflict, "the app was started again while it went down")
-		case left == 0:
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-d.gone:
-			return nil
-		case <-ctx.Done():
-			return fault.New(fault.Timeout, "%d instances are still being stopped: %w", left, ctx.Err())
-		}
-	}
-}
-
-// drainMost is how long the data plane may take for requests in flight to finish.
-const drainMost = 10 * time.Second
-
-// dismantle ends the data plane and drops what only a running app needs.
-func (d *daemon) dismantle(ctx context.Context, force bool) error {
-	drain := drainMost
-	if force {
-		drain = 0
-	}
-	if err := d.keeper.Shutdown(ctx, drain); err != nil {
-		return err
-	}
-	if err := d.logs.End(dataPlaneID); err != nil {
-		d.log.Warn("the data plane's output could not be kept", "error", err)
-	}
-	d.store.Queue(kindProcess, dataPlaneID, nil, d.effects.unsaved)
-	if err := d.store.Delete(ctx, kindMeta, "desired"); err != nil {
-		return err
-	}
-	if err := os.Remove(d.layout.ProxySocket); err != nil && !os.IsNotExist(err) {
-		d.log.Warn("a socket is left", "error", err)
-	}
-	return d.ports.Close()
-}
-

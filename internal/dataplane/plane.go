@@ -71,10 +71,11 @@ func (k *Keeper) adopt(ctx context.Context) (*plane, error) {
 		k.mu.Unlock()
 		return p, nil
 	}
-	if proc == nil {
-		proc = &stranger{pid: conn.Peer().PID}
+	if proc != nil {
+		err = errors.Join(err, end(proc))
+	} else {
+		err = errors.Join(err, endPeer(conn))
 	}
-	err = errors.Join(err, end(proc))
 	_ = conn.Close()
 	return nil, err
 }
@@ -266,28 +267,48 @@ func end(proc Process) error {
 	}
 }
 
+// endPeer kills the process at the other end and waits until it is gone: the
+// kernel closes the link then.
+func endPeer(conn *link.Conn) error {
+	if pid := conn.Peer().PID; pid > 0 {
+		if err := kill(pid); err != nil {
+			return err
+		}
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(silence)); err != nil {
+		return nil // closed already
+	}
+	for {
+		_, sockets, err := conn.Receive()
+		link.CloseSockets(sockets)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return errors.New("the data plane survives SIGKILL")
+		}
+		if err != nil {
+			return nil //nolint:nilerr // the end is what was waited for
+		}
+	}
+}
+
 // stranger is a data plane that nobody told the keeper about: known by the
 // link's peer credentials. While the link is open its pid cannot be another's.
 type stranger struct {
 	pid  int
-	done chan struct{} // the link's end; nil: not known
+	done chan struct{} // the link's end
 }
 
-func (s *stranger) Done() <-chan struct{} {
-	if s.done != nil {
-		return s.done
-	}
-	ended := make(chan struct{})
-	close(ended)
-	return ended
-}
+func (s *stranger) Done() <-chan struct{} { return s.done }
 
 func (s *stranger) Kill() error {
-	if s.pid <= 0 || s.done != nil && isClosed(s.done) {
+	if s.pid <= 0 || isClosed(s.done) {
 		return nil
 	}
-	if err := syscall.Kill(s.pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
-		return err
+	return kill(s.pid)
+}
+
+func kill(pid int) error {
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("kill %d: %w", pid, err)
 	}
 	return nil
 }

@@ -10,8 +10,9 @@ import (
 	"github.com/banyanrun/banyan/internal/link"
 )
 
-// Run feeds and watches the data plane until ctx ends or Leave or Shutdown is
-// called; it returns nil then. The data plane lives on unless Shutdown ended it.
+// Run feeds and watches the data plane until Leave or Shutdown is called; it
+// returns nil then. It also returns when ctx ends, which to the data plane is
+// the death of its daemon: it starts another.
 func (k *Keeper) Run(ctx context.Context) error {
 	pause := backoffMin
 	for {
@@ -103,6 +104,11 @@ func (k *Keeper) watch(ctx context.Context, p *plane) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-k.stop:
+			// Leave closes the link, Shutdown has the data plane close it.
+			select {
+			case <-p.lost:
+			case <-ctx.Done():
+			}
 			return nil
 		case <-p.proc.Done():
 			return errors.New("its process ended")

@@ -19,7 +19,7 @@ import (
 const MaxMessage = 64 << 20
 
 // WriteTimeout bounds Send: a peer that does not read for so long counts as dead.
-const WriteTimeout = 10 * time.Second
+const WriteTimeout = 5 * time.Second
 
 // ErrTooLarge is returned for a message over MaxMessage, in either direction.
 var ErrTooLarge = errors.New("link: message too large")

@@ -90,7 +90,8 @@ type Pong struct {
 }
 
 // Event is a fact for people: an instance ejected or back, a breaker opened or
-// closed, a call refused (counted, at most one event a second for each pair).
+// closed, a call refused (counted, at most one event a second for each pair), a key set
+// that cannot be fetched. The keeper adds snapshot-refused.
 type Event struct {
 	Kind     string `json:"kind"` // ejected, restored, breaker-open, breaker-closed, refused, jwks
 	Caller   string `json:"caller,omitempty"`

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"syscall"
 	"time"
@@ -132,9 +133,11 @@ func reasonOf(err error, addr string, timeout time.Duration) string {
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		return addr + " ended the connection without an answer"
 	}
-	var op *net.OpError
-	if errors.As(err, &op) {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op.Err.Error() + " on " + addr
+	}
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		return u.Err.Error()
 	}
 	return err.Error()
 }

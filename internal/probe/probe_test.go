@@ -65,7 +65,7 @@ func TestHTTP(t *testing.T) {
 		"/500":    "GET /500: 500",
 		"/here":   "GET /here: 500",
 		"/slow":   "GET /slow: no answer from " + addr + " within 50ms",
-		"/circle": "GET /circle: Get \"/circle\": it redirects in a circle",
+		"/circle": "GET /circle: it redirects in a circle",
 		"/dies":   "GET /dies: " + addr + " ended the connection without an answer",
 	} {
 		if got := once(t, Probe{HTTP: path, Timeout: timeoutFor(path)}, Target{Addr: addr}); got != want {

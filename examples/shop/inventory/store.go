@@ -19,6 +19,9 @@ type shortage struct {
 }
 
 func (s *shortage) Error() string {
+	if s.available == 0 {
+		return fmt.Sprintf("%q is sold out.", s.productID)
+	}
 	return fmt.Sprintf("There are %d of %q left, which is not enough.", s.available, s.productID)
 }
 

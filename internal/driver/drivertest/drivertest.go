@@ -35,6 +35,10 @@ func Main(m *testing.M, newDriver func() (driver.Driver, error)) {
 	os.Exit(m.Run())
 }
 
+// IsProgram tells whether this process is a program of the harness: TestMain must
+// not change its environment before Main then.
+func IsProgram() bool { return len(os.Args) > 1 && os.Args[1] == programArg }
+
 // Run runs every case against drivers made by newDriver.
 func Run(t *testing.T, newDriver func(t *testing.T) driver.Driver) {
 	for _, c := range []struct {

@@ -4,6 +4,7 @@ package process_test
 
 import (
 	"os"
+	"strconv"
 	"testing"
 
 	"github.com/banyanrun/banyan/internal/driver"
@@ -11,9 +12,16 @@ import (
 	"github.com/banyanrun/banyan/internal/driver/process"
 )
 
+const tagVariable = "DRIVERTEST_TAG"
+
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "exec" {
 		process.Child()
+	}
+	// Daemons in a process of their own share the tag with this one; another run
+	// of the tests on this machine does not.
+	if !drivertest.IsProgram() && os.Getenv(tagVariable) == "" {
+		_ = os.Setenv(tagVariable, "drivertest-"+strconv.Itoa(os.Getpid()))
 	}
 	drivertest.Main(m, func() (driver.Driver, error) { return newDriver() })
 }
@@ -23,7 +31,7 @@ func newDriver() (*process.Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return process.New(process.Options{Exec: []string{exe, "exec"}, Tag: "drivertest"})
+	return process.New(process.Options{Exec: []string{exe, "exec"}, Tag: os.Getenv(tagVariable)})
 }
 
 func TestDriver(t *testing.T) {

@@ -15,7 +15,6 @@ type scanner struct {
 	mu      sync.Mutex
 	next    *look // gathers askers until it begins
 	running sync.Mutex
-	last    *look
 }
 
 // look is one pass over /proc.
@@ -26,7 +25,7 @@ type look struct {
 }
 
 // fresh returns a look that began after the call.
-func (s *scanner) fresh(prefix string) *look {
+func (s *scanner) fresh() *look {
 	s.mu.Lock()
 	l, first := s.next, false
 	if l == nil {
@@ -42,13 +41,13 @@ func (s *scanner) fresh(prefix string) *look {
 	s.mu.Lock()
 	s.next = nil
 	s.mu.Unlock()
-	l.run(prefix)
+	l.run()
 	s.running.Unlock()
 	close(l.done)
 	return l
 }
 
-func (l *look) run(prefix string) {
+func (l *look) run() {
 	l.byTag, l.byPgrp = map[string][]int{}, map[int][]int{}
 	dir, err := os.Open("/proc")
 	if err != nil {
@@ -62,11 +61,11 @@ func (l *look) run(prefix string) {
 		if err != nil {
 			continue
 		}
-		l.add(pid, prefix, buf)
+		l.add(pid, buf)
 	}
 }
 
-func (l *look) add(pid int, prefix string, buf []byte) {
+func (l *look) add(pid int, buf []byte) {
 	b, err := readSmall("/proc/"+strconv.Itoa(pid)+"/stat", buf)
 	if err != nil {
 		return
@@ -76,13 +75,14 @@ func (l *look) add(pid int, prefix string, buf []byte) {
 		return
 	}
 	l.byPgrp[st.pgrp] = append(l.byPgrp[st.pgrp], pid)
-	if tag := readTag(pid, prefix, buf); tag != "" {
+	if tag := readTag(pid, buf); tag != "" {
 		l.byTag[tag] = append(l.byTag[tag], pid)
 	}
 }
 
-// readTag returns the value of BANYAN_TAG if it begins with the prefix.
-func readTag(pid int, prefix string, buf []byte) string {
+// readTag returns the value of BANYAN_TAG in the environment that the process
+// was started with; empty if there is none or it may not be read.
+func readTag(pid int, buf []byte) string {
 	fd, err := syscall.Open("/proc/"+strconv.Itoa(pid)+"/environ", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 	if err != nil {
 		return ""
@@ -96,13 +96,13 @@ func readTag(pid int, prefix string, buf []byte) string {
 		}
 		n += m
 	}
-	return findTag(buf[:n], prefix)
+	return findTag(buf[:n])
 }
 
 // findTag looks for the exact entry: another variable whose value holds the
 // text does not count.
-func findTag(env []byte, prefix string) string {
-	want := []byte(tagVariable + "=" + prefix)
+func findTag(env []byte) string {
+	want := []byte(tagVariable + "=")
 	for at := 0; ; {
 		i := bytes.Index(env[at:], want)
 		if i < 0 {
@@ -132,7 +132,7 @@ func (in *instance) survivors() []int {
 			seen[pid] = true
 		}
 	}
-	l := in.d.scan.fresh(in.d.tag + "/")
+	l := in.d.scan.fresh()
 	for _, pid := range l.byTag[in.id.Tag] {
 		seen[pid] = true
 	}
@@ -164,7 +164,7 @@ func (in *instance) owns(pid int) bool {
 		}
 	}
 	buf := make([]byte, 128<<10)
-	if readTag(pid, in.d.tag+"/", buf) == in.id.Tag {
+	if readTag(pid, buf) == in.id.Tag {
 		return true
 	}
 	st, err := readStat(pid)

@@ -1,0 +1,232 @@
+package proxy
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/banyanrun/banyan/internal/link"
+	"github.com/banyanrun/banyan/internal/route"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
+
+// rig is an engine in a test, with a snapshot that the test changes and applies.
+type rig struct {
+	t    *testing.T
+	e    *Engine
+	snap route.Snapshot
+	log  *syncBuffer
+
+	mu      sync.Mutex
+	drained []string
+	events  []link.Event
+	fresh   map[string]net.Listener
+	addrs   map[string]string
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{t: t, log: &syncBuffer{}, fresh: map[string]net.Listener{}, addrs: map[string]string{}}
+	r.snap = route.Snapshot{App: "test", Version: route.Version{Epoch: 1}, Services: map[string]*route.Service{}}
+	r.e = New(Options{AccessLog: r.log, Drained: func(ids []string) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.drained = append(r.drained, ids...)
+	}, Event: func(ev link.Event) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.events = append(r.events, ev)
+	}})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = r.e.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+	})
+	return r
+}
+
+// listen adds a listener to the snapshot and returns its address.
+func (r *rig) listen(id string, role route.Role, caller, callee string) string {
+	r.t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.fresh[id] = l
+	r.addrs[id] = l.Addr().String()
+	r.snap.Listeners = append(r.snap.Listeners, route.Listener{ID: id, Role: role, Addr: r.addrs[id], Caller: caller, Callee: callee})
+	return r.addrs[id]
+}
+
+// edge declares a call and returns its URL.
+func (r *rig) edge(caller, callee string, p route.Policy) string {
+	r.t.Helper()
+	r.snap.Edges = append(r.snap.Edges, route.Edge{Caller: caller, Callee: callee, Policy: p})
+	return "http://" + r.listen("edge/"+caller+"/"+callee, route.RoleEdge, caller, callee)
+}
+
+// gateway adds a gateway and returns its URL.
+func (r *rig) gateway(routes ...route.Route) string {
+	r.t.Helper()
+	r.snap.Gateway = &route.Gateway{Routes: routes, AccessLog: true, MaxHeader: 64 << 10,
+		HeaderTimeout: 10 * time.Second, IdleTimeout: 10 * time.Second}
+	return "http://" + r.listen("gateway/tcp4", route.RoleGateway, "", "")
+}
+
+// service sets a service's instances, given as id, address, id, address, …
+func (r *rig) service(name string, proto route.Protocol, idAddr ...string) {
+	s := &route.Service{Name: name, Protocol: proto}
+	for i := 0; i < len(idAddr); i += 2 {
+		s.Instances = append(s.Instances, route.Instance{ID: idAddr[i], Addr: idAddr[i+1], Revision: "r1"})
+	}
+	services := map[string]*route.Service{name: s}
+	for k, v := range r.snap.Services {
+		if k != name {
+			services[k] = v
+		}
+	}
+	r.snap.Services = services
+}
+
+// apply puts the snapshot in force.
+func (r *rig) apply() {
+	r.t.Helper()
+	r.snap.Version.N++
+	s := r.snap
+	fresh := r.fresh
+	r.fresh = map[string]net.Listener{}
+	if err := r.e.Apply(&s, fresh); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) hasDrained(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, d := range r.drained {
+		if d == id {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *rig) event(kind string) *link.Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range r.events {
+		if r.events[i].Kind == kind {
+			return &r.events[i]
+		}
+	}
+	return nil
+}
+
+// backend starts an HTTP/1.1 server and returns its address.
+func backend(t *testing.T, h http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.Listener.Addr().String()
+}
+
+// h2cBackend starts a server that speaks HTTP/2 without TLS only.
+func h2cBackend(t *testing.T, h http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewUnstartedServer(h)
+	s.Config.Protocols = new(http.Protocols)
+	s.Config.Protocols.SetUnencryptedHTTP2(true)
+	s.Start()
+	t.Cleanup(s.Close)
+	return s.Listener.Addr().String()
+}
+
+func text(s string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, s) }
+}
+
+// client is an HTTP client of its own, closed with the test.
+func client(t *testing.T) *http.Client {
+	t.Helper()
+	tr := &http.Transport{DisableCompression: true}
+	t.Cleanup(tr.CloseIdleConnections)
+	return &http.Client{Transport: tr, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
+// h2cClient speaks HTTP/2 without TLS.
+func h2cClient(t *testing.T) *http.Client {
+	t.Helper()
+	p := new(http.Protocols)
+	p.SetUnencryptedHTTP2(true)
+	tr := &http.Transport{Protocols: p, DisableCompression: true}
+	t.Cleanup(tr.CloseIdleConnections)
+	return &http.Client{Transport: tr}
+}
+
+// get returns an answer and its body.
+func get(t *testing.T, c *http.Client, url string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return do(t, c, req)
+}
+
+func do(t *testing.T, c *http.Client, req *http.Request) (*http.Response, string) {
+	t.Helper()
+	resp, err := c.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp, string(b)
+}
+
+// eventually waits for a condition that something else brings about.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(5 * time.Second)
+	for !ok() {
+		if time.Now().After(deadline) {
+			t.Fatalf("never: %s", what)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
