@@ -73,7 +73,7 @@ var table = []room{
 	{name: ports, imports: vocabulary, why: engineWhy},
 	{name: secret, imports: vocabulary, why: engineWhy},
 	{name: route, imports: vocabulary, why: engineWhy},
-	{name: dataplane, imports: with(vocabulary, link, route), why: "it keeps the data plane alive and feeds it: " + engineWhy},
+	{name: dataplane, imports: with(vocabulary, link, route), tests: []string{proxy}, why: "it keeps the data plane alive and feeds it: " + engineWhy},
 
 	// Drivers.
 	{name: driver, imports: []string{fault}, why: driverWhy},
@@ -93,9 +93,8 @@ var table = []room{
 	{name: launch, imports: []string{fault, layout}, why: "it starts a daemon; the CLI uses it without the daemon"},
 	{
 		name:    daemon,
-		imports: with(engines, appfile, contract, connect, fault, model, link, driver, process, admin, layout, launch),
-		tests:   []string{proxy},
-		why:     "it is the composition root: it sees every engine, and neither the CLI nor the inside of the data plane",
+		imports: with(engines, appfile, contract, connect, fault, model, link, proxy, driver, process, admin, layout, launch),
+		why:     "it is the composition root: it sees every engine and every door but the CLI",
 	},
 	{name: view, imports: []string{contract}, why: "it turns what the control API answers into text and does nothing else"},
 	{name: screen, imports: []string{view}, why: "it draws lines and knows nothing of what they say"},

@@ -8,8 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -85,8 +87,9 @@ func copyFile(to, from string) error {
 // there are banyan, svc (a small service, see svc_test.go) and:
 //
 //	fetch URL       prints what an HTTP GET answers; fails unless it is 200
+//	hangup          tells background commands that their terminal is gone
 //	until TEXT URL  waits until a GET of URL answers TEXT
-//	settled [ARGS]  waits until `banyan ARGS ps` says that the app has settled
+//	shows FILE RE   waits until a file holds what the regular expression matches
 //
 // $GATEWAY is a free address. A script that needs a daemon is skipped where
 // cmd/banyan has none.
@@ -95,7 +98,7 @@ func TestScripts(t *testing.T) {
 		Dir:   "testdata/script",
 		Setup: setup,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"fetch": fetch, "until": until, "settled": settled,
+			"fetch": fetch, "until": until, "shows": shows, "hangup": hangup,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "daemon" {
@@ -173,6 +176,12 @@ func fetch(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+func hangup(ts *testscript.TestScript, _ bool, _ []string) {
+	for _, cmd := range ts.BackgroundCmds() {
+		ts.Check(cmd.Process.Signal(syscall.SIGHUP))
+	}
+}
+
 func until(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: until TEXT URL")
@@ -188,16 +197,14 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
-func settled(ts *testscript.TestScript, neg bool, args []string) {
-	if neg {
-		ts.Fatalf("settled has no negation")
+func shows(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: shows FILE REGEXP")
 	}
-	waitFor(ts, "settled", func() bool {
-		cmd := exec.Command(filepath.Join(bin, "banyan"), append(args, "ps", "--json")...)
-		cmd.Dir = ts.MkAbs(".")
-		cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+ts.Getenv("XDG_RUNTIME_DIR"), "TMPDIR="+ts.Getenv("TMPDIR"))
-		out, err := cmd.Output()
-		return err == nil && strings.Contains(string(out), `"settled": true`)
+	want := regexp.MustCompile(args[1])
+	waitFor(ts, args[1], func() bool {
+		data, _ := os.ReadFile(ts.MkAbs(args[0])) // it may not be there yet
+		return want.Match(data)
 	})
 }
 

@@ -79,24 +79,24 @@ func (e *surroundings) inject(env map[string]string) {
 // injectCalls tells where declared callees are. Every other service of the app
 // has a URL as well, where the data plane answers 403 and names both sides.
 func (e *surroundings) injectCalls(env map[string]string) {
-	refuse := e.addrs[route.RefuseID(e.service.Name)]
-	for name, s := range e.app.Services {
-		prefix := appfile.VariableName(name)
-		addr, declared := e.addrs[route.EdgeID(e.service.Name, name)]
-		if _, calls := e.service.Spec.Calls[name]; !calls || !declared {
-			if refuse != "" && name != e.service.Name && s.Job == nil {
-				env[prefix+"_URL"] = "http://" + refuse + "/~refused/" + name
+	if refuse := e.addrs[route.RefuseID(e.service.Name)]; refuse != "" {
+		for name, s := range e.app.Services {
+			if name != e.service.Name && s.Job == nil {
+				env[appfile.VariableName(name)+"_URL"] = "http://" + refuse + "/~refused/" + name
 			}
-			continue
 		}
+	}
+	for name := range e.service.Spec.Calls {
+		addr := e.addrs[route.EdgeID(e.service.Name, name)]
 		host, port, err := net.SplitHostPort(addr)
 		if err != nil {
 			continue // our own addresses are well-formed
 		}
 		scheme := "http://"
-		if s.Spec.Protocol == appfile.ProtocolTCP {
+		if s := e.app.Services[name]; s != nil && s.Spec.Protocol == appfile.ProtocolTCP {
 			scheme = "tcp://"
 		}
+		prefix := appfile.VariableName(name)
 		env[prefix+"_URL"], env[prefix+"_ADDR"] = scheme+addr, addr
 		env[prefix+"_HOST"], env[prefix+"_PORT"] = host, port
 	}

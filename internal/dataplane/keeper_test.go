@@ -64,7 +64,7 @@ func TestBindPublishDrainShutdown(t *testing.T) {
 		}
 		ended.Store(true)
 	})
-	time.Sleep(100 * time.Millisecond)
+	<-b.sleeping
 	b.waitAck(b.publish("echo-2"))
 	if ended.Load() {
 		t.Skip("the machine is too slow for this test")
@@ -150,11 +150,12 @@ func TestDeadCounts(t *testing.T) {
 	b.run(b.config())
 	b.bind()
 	b.waitAck(b.publish("echo-1"))
-	go func() { _, _ = fetch(newClient(t), "http://"+b.addr+"?sleep=5s") }()
-	eventually(t, "it in flight", func() bool {
-		b.waitAck(b.publish("echo-2"))
-		return b.k.Busy("echo-1")
-	})
+	go func() { _, _ = fetch(newClient(t), "http://"+b.addr+"?sleep=2s") }()
+	<-b.sleeping
+	b.waitAck(b.publish("echo-2"))
+	if !b.k.Busy("echo-1") || b.isDrained("echo-1") {
+		t.Error("echo-1 has a request in flight")
+	}
 	_ = b.proc(0).Kill()
 	eventually(t, "echo-1 drained", func() bool { return b.isDrained("echo-1") })
 }

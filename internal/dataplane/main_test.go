@@ -72,6 +72,8 @@ type bed struct {
 	addr string // the gateway's
 	echo string // the instance's
 
+	sleeping chan struct{} // gets one for each slow request that arrived
+
 	mu      sync.Mutex
 	n       uint64
 	procs   []*process
@@ -88,9 +90,10 @@ func newBed(t *testing.T) *bed {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	b := &bed{t: t, dir: dir}
+	b := &bed{t: t, dir: dir, sleeping: make(chan struct{}, 10)}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if d, err := time.ParseDuration(r.URL.Query().Get("sleep")); err == nil {
+			b.sleeping <- struct{}{}
 			time.Sleep(d)
 		}
 		_, _ = w.Write([]byte("hello"))

@@ -42,7 +42,8 @@ type Identity struct {
 	BootID    string `json:"boot_id"`
 	PID       int    `json:"pid"`
 	StartTime uint64 `json:"start_time"` // clock ticks since boot, /proc/PID/stat field 22
-	// Cgroup is what was made for the instance: empty where limits are not enforced.
+	// Cgroup is what was made for the instance: directories, joined by ':' as in
+	// PATH. There may be one without limits, to find descendants by.
 	Cgroup string `json:"cgroup,omitempty"`
 	// Tag is found in the environment of the instance's processes, to sweep up
 	// descendants that left its process group.
@@ -96,7 +97,8 @@ type Prepared interface {
 // Process is a running (or ended) instance.
 type Process interface {
 	Identity() Identity
-	// Done is closed when the main process has ended; the exit is known then.
+	// Done is closed when the main process has ended; the exit is known then. The
+	// instance's other processes are killed then, too.
 	Done() <-chan struct{}
 	// Exit is valid once Done is closed.
 	Exit() Exit
@@ -105,7 +107,9 @@ type Process interface {
 	// Stop sends the signal to the process group, waits up to grace for the
 	// main process, then kills whatever of the instance is left: process
 	// group, cgroup, tagged descendants. It returns when nothing is left, or
-	// with an error that names what could not be killed.
+	// with an error that names what could not be killed. When ctx ends first it
+	// returns ctx's error and kills nothing that it has not killed yet; Stop may be
+	// called again, also at the same time, and with no grace kills at once.
 	Stop(ctx context.Context, signal string, grace time.Duration) error
 	// Exec runs a command beside the instance (same user, cgroup, directory
 	// and environment) for a probe; the error carries exit code and output.
@@ -114,6 +118,7 @@ type Process interface {
 	Usage() (Usage, error)
 	// Owns reports whether a process of the instance owns the TCP socket
 	// listening on the port, and on which address it listens. ok is false where
-	// that cannot be found out.
+	// that cannot be found out. Of several sockets the one that gets a connection
+	// to 127.0.0.1 counts; addr "0.0.0.0" or "::" is open to other machines.
 	Owns(port int) (listening, owner bool, addr string, ok bool)
 }

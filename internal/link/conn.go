@@ -21,6 +21,9 @@ const MaxMessage = 64 << 20
 // WriteTimeout bounds Send: a peer that does not read for so long counts as dead.
 const WriteTimeout = 5 * time.Second
 
+// errCut is the end of the link within a message.
+var errCut = errors.New("the link ended within a message")
+
 // ErrTooLarge is returned for a message over MaxMessage, in either direction.
 var ErrTooLarge = errors.New("link: message too large")
 
@@ -131,7 +134,7 @@ func (c *Conn) Receive() (*Message, []*Socket, error) {
 	}
 	if err != nil {
 		CloseSockets(r.sockets)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil, nil, io.EOF
 		}
 		return nil, nil, fmt.Errorf("link: receive: %w", err)
@@ -158,7 +161,10 @@ func encode(m *Message) ([]byte, error) {
 // that lies costs nothing.
 func decode(r io.Reader) (*Message, error) {
 	var head [4]byte
-	if _, err := io.ReadFull(r, head[:]); err != nil {
+	if n, err := io.ReadFull(r, head[:]); err != nil {
+		if n > 0 {
+			err = errCut
+		}
 		return nil, err
 	}
 	size := binary.BigEndian.Uint32(head[:])
@@ -183,10 +189,8 @@ func readBody(r io.Reader, size int) ([]byte, error) {
 		n := min(size-len(body), step)
 		body = append(body, make([]byte, n)...)
 		if _, err := io.ReadFull(r, body[len(body)-n:]); err != nil {
-			if err == io.EOF {
-				err = io.ErrUnexpectedEOF
-			}
-			return nil, err
+			return nil, errCut
+
 		}
 	}
 	return body, nil

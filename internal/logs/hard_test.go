@@ -77,26 +77,39 @@ func TestKilled(t *testing.T) {
 	}
 }
 
+// TestTornEnd cuts the last segment at each of its bytes, as a crash would, and
+// looks for each line once: in a first segment and in a later one.
 func TestTornEnd(t *testing.T) {
-	dir := t.TempDir()
-	c := newCollector(t, Options{Dir: dir})
-	open(t, c, "a-1", "a")
-	say(t, c, "a-1", "1\n2\n3\n")
-	query(t, c, Filter{})
-	_ = c.Close()
-	path := segmentPath(filepath.Join(c.segmentDir(), "a"), 1)
-	whole, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for cutAt := len(whole); cutAt >= 0; cutAt-- {
-		if err := os.WriteFile(path, whole[:cutAt], 0o600); err != nil {
+	for _, lines := range []int{3, 9} {
+		dir := t.TempDir()
+		opt := Options{Dir: dir, SegmentSize: 400}
+		c := newCollector(t, opt)
+		open(t, c, "a-1", "a")
+		var want []string
+		for i := range lines {
+			want = append(want, strconv.Itoa(i))
+			say(t, c, "a-1", want[i]+"\n")
+			query(t, c, Filter{})
+		}
+		_ = c.Close()
+		seqs := segments(filepath.Join(c.segmentDir(), "a"))
+		path := segmentPath(filepath.Join(c.segmentDir(), "a"), seqs[len(seqs)-1])
+		whole, err := os.ReadFile(path)
+		if err != nil {
 			t.Fatal(err)
 		}
-		c := newCollector(t, Options{Dir: dir})
-		open(t, c, "a-1", "a")
-		wantLines(t, query(t, c, Filter{}), "1", "2", "3")
-		_ = c.Close()
+		for cutAt := len(whole); cutAt >= 0; cutAt -= 3 {
+			if err := os.WriteFile(path, whole[:cutAt], 0o600); err != nil {
+				t.Fatal(err)
+			}
+			c := newCollector(t, opt)
+			open(t, c, "a-1", "a")
+			wantLines(t, query(t, c, Filter{}), want...)
+			_ = c.Close()
+			for _, seq := range segments(filepath.Dir(path))[len(seqs):] {
+				_ = os.Remove(segmentPath(filepath.Dir(path), seq))
+			}
+		}
 	}
 }
 

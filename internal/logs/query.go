@@ -21,6 +21,9 @@ func (c *Collector) Query(ctx context.Context, f Filter) iter.Seq2[Record, error
 // Tail returns the last n lines of an instance, or of a service if instance is
 // empty; what was written up to now is among them.
 func (c *Collector) Tail(service, instance string, n int) []Record {
+	if n <= 0 {
+		return nil
+	}
 	f := Filter{Services: []string{service}, Tail: n}
 	if instance != "" {
 		f.Instances = []string{instance}

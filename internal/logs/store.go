@@ -79,6 +79,14 @@ func (s *store) recover() error {
 	}
 	s.offsets = map[string]int64{}
 	s.locate()
+	if seqs := segments(s.dir); len(seqs) > 1 && !beginsWithMark(s.dir, seqs[len(seqs)-1]) {
+		// The crash came while a segment was begun: the one before knows more.
+		s.end.seq = seqs[len(seqs)-2]
+		if err := s.recoverSegment(); err != nil {
+			return err
+		}
+		s.end.seq = seqs[len(seqs)-1]
+	}
 	if s.end.seq > 0 {
 		if err := s.recoverSegment(); err != nil {
 			return err
@@ -116,6 +124,17 @@ func (s *store) recoverSegment() error {
 		return f.Truncate(s.end.off)
 	}
 	return nil
+}
+
+func beginsWithMark(dir string, seq int) bool {
+	f, err := os.Open(segmentPath(dir, seq))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	line, _, whole := newLineReader(f, 0, 1<<62).next()
+	e, ok := decode(line)
+	return whole && ok && e.N != nil
 }
 
 // learn takes what an entry says about offsets and numbers.
@@ -166,7 +185,7 @@ func (s *store) append(batch []byte, records int) error {
 			return err
 		}
 	}
-	if s.end.off-s.marked > markEvery {
+	if s.end.off == 0 || s.end.off-s.marked > markEvery {
 		batch = append(s.mark(s.end.n), batch...)
 		defer func(at int64) {
 			if s.end.off > at {

@@ -120,6 +120,11 @@ func Compile(version Version, app *model.App, addrs map[string]string, routed []
 		}
 	}
 	s.Edges = compileEdges(app)
+	for _, e := range s.Edges {
+		if s.Services[e.Callee] == nil { // left out by the profiles
+			s.Services[e.Callee] = &Service{Name: e.Callee, Protocol: HTTP1}
+		}
+	}
 	if app.Gateway != nil {
 		if s.Gateway, err = compileGateway(app, addrs); err != nil {
 			return nil, err

@@ -1,6 +1,7 @@
 package drivertest
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -84,6 +85,34 @@ func nobodyReaps(h *harness) {
 	if err := p.Stop(h.Context(), "SIGTERM", 0); err != nil {
 		h.Error(err)
 	}
+}
+
+// daemonInside: the data plane is an instance, and starts a daemon again that has
+// died. The new daemon and what it starts do not go down with the data plane.
+func daemonInside(h *harness) {
+	inner := h.spec("sleep")
+	s := h.spec("daemon", mustJSON(order{Spec: inner, Start: true}))
+	s.Env = os.Environ() // what newDriver of Main may need
+	p := h.start(s)
+	pid, _ := strconv.Atoi(h.ready(s, "pid "))
+	h.Cleanup(func() { killIfLeft(pid) })
+	var id driver.Identity
+	if err := json.Unmarshal([]byte(h.ready(s, "identity ")), &id); err != nil {
+		h.Fatal(err)
+	}
+	h.Cleanup(func() { killIfLeft(id.PID) })
+	if err := p.Stop(h.Context(), "SIGTERM", 10*time.Second); err != nil {
+		h.Fatal(err)
+	}
+	if !alive(pid) || !alive(id.PID) {
+		h.Errorf("alive: daemon %v, its instance %v", alive(pid), alive(id.PID))
+	}
+	killIfLeft(pid)
+	adopted, err := h.d.Adopt(h.Context(), id)
+	if err != nil {
+		h.Fatal(err)
+	}
+	h.stopLater(adopted)
 }
 
 // slack is what a loaded machine may add to a time that is checked.

@@ -69,6 +69,7 @@ func Run(t *testing.T, newDriver func(t *testing.T) driver.Driver) {
 		{"a grandchild in a session of its own is killed", grandchild},
 		{"descendants die with the main process", orphans},
 		{"a gone instance is cleaned up", goneCleaned},
+		{"a daemon started by an instance outlives it", daemonInside},
 		{"exec", execCommand},
 		{"exec in an adopted instance", execAdopted},
 		{"port owner", portOwner},

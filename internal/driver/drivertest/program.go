@@ -1,6 +1,7 @@
 package drivertest
 
 import (
+	"bufio"
 	"fmt"
 	"net"
 	"os"
@@ -61,6 +62,8 @@ func program(args []string) {
 		os.Exit(7)
 	case "fork":
 		fork(args[1:])
+	case "daemon":
+		startDaemon(args[1])
 	case "listen":
 		listen(args[1])
 	case "hog":
@@ -100,6 +103,29 @@ func start(session bool, args ...string) *exec.Cmd {
 		panic(err)
 	}
 	return cmd
+}
+
+// startDaemon starts a daemon as a data plane does when its own has died.
+func startDaemon(order string) {
+	cmd := exec.Command(self(), daemonArg, order)
+	for _, e := range os.Environ() {
+		if !strings.HasPrefix(e, "BANYAN_TAG=") {
+			cmd.Env = append(cmd.Env, e)
+		}
+	}
+	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		panic(err)
+	}
+	line, _ := bufio.NewReader(out).ReadString('\n')
+	fmt.Println("pid " + strconv.Itoa(cmd.Process.Pid))
+	fmt.Print("identity " + line)
+	time.Sleep(time.Hour)
 }
 
 func listen(addr string) {

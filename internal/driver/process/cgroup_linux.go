@@ -32,7 +32,11 @@ type cgroups struct {
 const cpuPeriod = 100_000
 
 func findCgroups(parent, name string) *cgroups {
-	return setUp(readMounts(), parent, name)
+	m := readMounts()
+	if leaveInstance(m, name) {
+		m = readMounts()
+	}
+	return setUp(m, parent, name)
 }
 
 func setUp(m cgroupMounts, parent, name string) *cgroups {

@@ -114,6 +114,14 @@ func (h *handle) wait() {
 	}
 }
 
+// ended tells whether the process has ended: all of its threads, which a 'Z' in
+// its stat line does not say.
+func (h *handle) ended() bool {
+	end := false
+	_ = h.with(func(fd int) error { end = readable(fd, 0); return nil })
+	return end
+}
+
 // readable polls one descriptor; timeout in ms, negative without end.
 func readable(fd, timeout int) bool {
 	for {

@@ -35,7 +35,10 @@ func (in *instance) verify(h *handle) error {
 	if st.start != in.id.StartTime {
 		return gonef("pid %d belongs to another process now", in.id.PID)
 	}
-	if st.zombie {
+	if st.zombie { // its other threads are dying, or live on without the first
+		waitAny([]*handle{h}, 100*time.Millisecond)
+	}
+	if h.ended() {
 		return gonef("pid %d has ended and nobody reaped it", in.id.PID)
 	}
 	// The stand-in of a daemon that died: it would exit by itself in a moment.

@@ -87,6 +87,11 @@ func (h *handle) signalGroup(sig unix.Signal) error {
 	return unix.Kill(-h.pid, sig)
 }
 
+func (h *handle) ended() bool {
+	st, err := readStat(h.pid)
+	return err != nil || st.start != h.start || st.zombie
+}
+
 func (h *handle) wait() {
 	ev := make([]unix.Kevent_t, 1)
 	for {

@@ -145,8 +145,11 @@ func (p *process) ended() bool {
 	}
 }
 
-// signalNumber takes SIGTERM and TERM.
+// signalNumber takes SIGTERM and TERM; empty means SIGTERM.
 func signalNumber(name string) (unix.Signal, error) {
+	if name == "" {
+		return unix.SIGTERM, nil
+	}
 	full := strings.ToUpper(name)
 	if !strings.HasPrefix(full, "SIG") {
 		full = "SIG" + full
