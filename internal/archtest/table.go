@@ -88,7 +88,7 @@ var table = []room{
 	{name: proxy, imports: []string{fault, gateway, link, route}, why: planeWhy},
 
 	// The control plane's doors.
-	{name: admin, imports: []string{contract, connect, fault, model}, why: "it translates the control API into calls of interfaces that it declares itself"},
+	{name: admin, imports: []string{contract, connect, fault, logs, model}, why: "it translates the control API into calls of interfaces that it declares itself"},
 	{name: layout, imports: []string{fault}, why: "it knows where the daemon's files are; the CLI uses it without the daemon"},
 	{name: launch, imports: []string{fault, layout}, why: "it starts a daemon; the CLI uses it without the daemon"},
 	{

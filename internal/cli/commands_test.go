@@ -165,7 +165,7 @@ func TestNoApp(t *testing.T) {
 // TestDeadDaemon is an app whose daemon died: ps starts one that adopts.
 func TestDeadDaemon(t *testing.T) {
 	r := newRun(t, true)
-	r.d.kill(t, r.l)
+	r.d.kill()
 	second := newFakeDaemon()
 	r.p.ensure = func(context.Context, layout.Layout) error {
 		second.set(shop(service("order", ready, ""), service("user", ready, "")))

@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -49,8 +50,8 @@ func osSignals() (<-chan os.Signal, func()) {
 
 // lookup is os.LookupEnv of this console. The last of doubles wins, as in exec.
 func (c *console) lookup(name string) (string, bool) {
-	for i := len(c.environ) - 1; i >= 0; i-- {
-		if key, value, ok := strings.Cut(c.environ[i], "="); ok && key == name {
+	for _, kv := range slices.Backward(c.environ) {
+		if key, value, ok := strings.Cut(kv, "="); ok && key == name {
 			return value, true
 		}
 	}

@@ -116,6 +116,7 @@ func (p *program) gaveUp(r *reporter, st *banyanv1.Status, end outcome, timeout 
 		r.Lines()
 		fmt.Fprintln(p.err, "banyan: interrupted; the app goes on in the background, `banyan ps` shows it, `banyan down` stops it")
 		return exit(exitInterrupted)
+	default:
 	}
 	r.Hide()
 	if st == nil {

@@ -34,8 +34,9 @@ type fakeDaemon struct {
 	onApply func(*banyanv1.ApplyRequest) (*banyanv1.ApplyResponse, error)
 	onDown  func(force bool)
 
-	server *http.Server
-	done   chan struct{}
+	listener *net.UnixListener
+	server   *http.Server
+	done     chan struct{}
 }
 
 func newFakeDaemon() *fakeDaemon {
@@ -52,10 +53,11 @@ func (d *fakeDaemon) serve(t *testing.T, l layout.Layout) {
 		t.Fatal(err)
 	}
 	_ = os.Remove(l.ControlSocket)
-	listener, err := net.Listen("unix", l.ControlSocket)
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: l.ControlSocket, Net: "unix"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.listener = listener
 	mux := http.NewServeMux()
 	mux.Handle(banyanv1connect.NewControlServiceHandler(d))
 	d.server = &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
@@ -78,16 +80,9 @@ func (d *fakeDaemon) stop() {
 }
 
 // kill ends it as kill -9 does: the socket stays behind.
-func (d *fakeDaemon) kill(t *testing.T, l layout.Layout) {
-	t.Helper()
-	aside := l.ControlSocket + ".aside"
-	if err := os.Rename(l.ControlSocket, aside); err != nil {
-		t.Fatal(err)
-	}
+func (d *fakeDaemon) kill() {
+	d.listener.SetUnlinkOnClose(false)
 	d.stop()
-	if err := os.Rename(aside, l.ControlSocket); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // set changes the status and tells the watchers.
@@ -189,14 +184,25 @@ func (d *fakeDaemon) Down(_ context.Context, req *banyanv1.DownRequest) (*banyan
 
 // buffer is a bytes.Buffer that tests can wait on.
 type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+	mu      sync.Mutex
+	b       bytes.Buffer
+	written chan struct{} // closed at each write
 }
+
+func newBuffer() *buffer { return &buffer{written: make(chan struct{})} }
 
 func (b *buffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	close(b.written)
+	b.written = make(chan struct{})
 	return b.b.Write(p)
+}
+
+func (b *buffer) next() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.written
 }
 
 func (b *buffer) String() string {
@@ -227,14 +233,14 @@ services:
 // serving is set, else it is not up.
 func newRun(t *testing.T, serving bool) *run {
 	t.Helper()
-	runtimeDir, err := os.MkdirTemp("", "by") // t.TempDir's is too long for a socket
+	runtimeDir, err := os.MkdirTemp("", "by") //nolint:usetesting // t.TempDir's is too long for a socket
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(runtimeDir) })
 	t.Setenv("XDG_RUNTIME_DIR", runtimeDir)
 	r := &run{
-		t: t, d: newFakeDaemon(), dir: t.TempDir(), out: &buffer{}, err: &buffer{},
+		t: t, d: newFakeDaemon(), dir: t.TempDir(), out: newBuffer(), err: newBuffer(),
 		signals: make(chan os.Signal, 4), code: make(chan int, 1),
 	}
 	r.write("banyan.yaml", twoServices)
@@ -296,12 +302,17 @@ func (r *run) String() string { return "stdout:\n" + r.out.String() + "stderr:\n
 // sees waits until b holds text.
 func (r *run) sees(b *buffer, text string) {
 	r.t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for !strings.Contains(b.String(), text) {
-		if time.Now().After(deadline) {
+	limit := time.After(10 * time.Second)
+	for {
+		next := b.next()
+		if strings.Contains(b.String(), text) {
+			return
+		}
+		select {
+		case <-next:
+		case <-limit:
 			r.t.Fatalf("%q did not appear\n%s", text, r)
 		}
-		time.Sleep(2 * time.Millisecond)
 	}
 }
 

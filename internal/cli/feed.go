@@ -30,7 +30,7 @@ type feeds struct {
 	reviving sync.Mutex
 	running  sync.WaitGroup
 	cancel   context.CancelFunc
-	ctx      context.Context //nolint:containedctx // the feeds' lifetime, which close ends
+	ctx      context.Context // the feeds' lifetime, which close ends
 }
 
 func (p *program) follow(ctx context.Context, s *session, t target) *feeds {

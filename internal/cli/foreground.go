@@ -36,7 +36,7 @@ type foreground struct {
 	last       *banyanv1.Status
 	downs      int
 	downDone   chan error
-	ctx        context.Context //nolint:containedctx // the command's own
+	ctx        context.Context // the command's own
 }
 
 func (p *program) upForeground(ctx context.Context, l launched, t target, file *appfile.File, o upOptions, signals <-chan os.Signal) error {
@@ -211,7 +211,7 @@ func (g *foreground) reapply() {
 	}
 	file, err := g.p.load(g.t, g.o.env, g.o.profiles)
 	if err != nil {
-		text, _ := g.p.problemText(g.t, err)
+		text := g.p.problemText(g.t, err)
 		if text == "" {
 			text = err.Error()
 		}

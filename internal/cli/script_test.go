@@ -45,7 +45,7 @@ func withTools(m *testing.M) int {
 
 func makeTools(dir string) error {
 	for path, mode := range map[string]os.FileMode{dir: 0o755, bin: 0o755, filepath.Join(dir, "tmp"): 0o777 | os.ModeSticky} {
-		if err := os.MkdirAll(path, 0o755); err != nil { //nolint:gosec // services of other users read it
+		if err := os.MkdirAll(path, 0o755); err != nil { // services of other users read it
 			return err
 		}
 		if err := os.Chmod(path, mode); err != nil {
@@ -73,7 +73,7 @@ func copyFile(to, from string) error {
 		return err
 	}
 	defer func() { _ = src.Close() }()
-	dst, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755) //nolint:gosec // services of other users run it
+	dst, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755) // services of other users run it
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func setup(env *testscript.Env) error {
 	}
 	// Services of other users pass through the script's directory.
 	for dir := env.WorkDir; strings.Contains(dir, "go-test-script"); dir = filepath.Dir(dir) {
-		if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // see above
+		if err := os.Chmod(dir, 0o755); err != nil {
 			return err
 		}
 	}
@@ -187,7 +187,7 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: until TEXT URL")
 	}
 	waitFor(ts, args[0], func() bool {
-		res, err := http.Get(args[1]) //nolint:gosec // a script's own service
+		res, err := http.Get(args[1])
 		if err != nil {
 			return false
 		}
@@ -211,7 +211,7 @@ func shows(ts *testscript.TestScript, neg bool, args []string) {
 // waitFor asks again and again: what happens in another process cannot be
 // waited on otherwise.
 func waitFor(ts *testscript.TestScript, what string, holds func() bool) {
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); <-time.After(50 * time.Millisecond) {
 		if holds() {
 			return
 		}

@@ -133,13 +133,13 @@ func sameApp(ctx context.Context, s *session, t target) error {
 	if err != nil || st.GetPath() == "" || st.GetPath() == t.Abs {
 		return err
 	}
-	theirs, err := os.Stat(st.GetPath())
-	if err != nil {
-		return nil // it was moved here
-	}
 	ours, err := os.Stat(t.Abs)
-	if err != nil || os.SameFile(ours, theirs) {
+	if err != nil {
 		return err
+	}
+	theirs, gone := os.Stat(st.GetPath())
+	if gone != nil || os.SameFile(ours, theirs) {
+		return nil // it was moved here, or is the same by another name
 	}
 	return fault.New(fault.Conflict, "the state directory %s belongs to the app %s", t.StateDir, st.GetPath()).
 		Fix("choose another one with --state-dir, or bring that app down")
@@ -147,12 +147,12 @@ func sameApp(ctx context.Context, s *session, t target) error {
 
 // showProblems prints the mistakes in an app file with their excerpts.
 func (p *program) showProblems(t target, err error) error {
-	text, code := p.problemText(t, err)
+	text := p.problemText(t, err)
 	if text == "" {
 		return invalidFile(err)
 	}
 	fmt.Fprint(p.err, text)
-	return code
+	return exit(exitUsage)
 }
 
 // invalidFile is an app file that could not be read at all.

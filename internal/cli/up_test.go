@@ -6,7 +6,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -136,12 +135,10 @@ func TestHangUpLeavesItRunning(t *testing.T) {
 
 func TestInterruptBeforeApplied(t *testing.T) {
 	r := newRun(t, true)
+	r.signals = make(chan os.Signal)
 	r.d.set(shop(service("order", building, ""), service("user", building, "")))
 	r.d.onApply = func(*banyanv1.ApplyRequest) (*banyanv1.ApplyResponse, error) {
-		r.signals <- os.Interrupt
-		for len(r.signals) > 0 {
-			time.Sleep(time.Millisecond)
-		}
+		r.signals <- os.Interrupt // received when this returns
 		return &banyanv1.ApplyResponse{}, nil
 	}
 	r.d.onDown = func(bool) { go r.d.stop() }
@@ -182,7 +179,7 @@ func TestDaemonDies(t *testing.T) {
 		}
 		return nil
 	}
-	r.d.kill(t, r.l)
+	r.d.kill()
 	r.sees(r.out, "order: failed: gone")
 	req, ok := (<-second.calls).(*banyanv1.LogsRequest)
 	if !ok || !req.GetSince().AsTime().After(record.GetTime().AsTime()) {

@@ -75,12 +75,12 @@ func plural(n int, noun string) string {
 
 // problemText renders the mistakes in an app file with their excerpts; empty
 // where err is of another kind.
-func (p *program) problemText(t target, err error) (string, exit) {
+func (p *program) problemText(t target, err error) string {
 	problems, ok := errors.AsType[appfile.Problems](err)
 	if !ok {
-		return "", exitUsage
+		return ""
 	}
-	return problems.Render(nil) + fmt.Sprintf("banyan: %s has %s\n", t.File, plural(len(problems), "problem")), exitUsage
+	return problems.Render(nil) + fmt.Sprintf("banyan: %s has %s\n", t.File, plural(len(problems), "problem"))
 }
 
 // validation is what `banyan validate --json` prints; its fields are stable.

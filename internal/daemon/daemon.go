@@ -59,8 +59,11 @@ type daemon struct {
 	effects   *effects
 	loop      *reconcile.Loop
 
-	applying sync.Mutex    // one apply, scale or restart at a time
-	gone     chan struct{} // closed when the app is down: the daemon ends
+	applying sync.Mutex // one apply, scale or restart at a time
+	// going is closed when the app first begins to go down, gone when it is
+	// down and the daemon ends.
+	going, gone chan struct{}
+	goingDown   sync.Once
 
 	mu           sync.Mutex
 	proxy        driver.Process
@@ -91,7 +94,7 @@ func Run(ctx context.Context, o Options) error {
 		return fmt.Errorf("daemon: %w", err)
 	}
 	d := &daemon{
-		layout: l, version: o.Version, self: self, started: time.Now(), gone: make(chan struct{}),
+		layout: l, version: o.Version, self: self, started: time.Now(), going: make(chan struct{}), gone: make(chan struct{}),
 		log: slog.New(slog.NewTextHandler(os.Stderr, nil)), sources: build.NewSources(),
 	}
 	return d.run(ctx)
@@ -305,6 +308,9 @@ func (d *daemon) begin(ctx context.Context, app *model.App, found *adoption) err
 	desired := reconcile.Desired{App: app, Capacity: capacity()}
 	if _, err := d.store.Get(ctx, kindMeta, keyDown, &desired.Down); err != nil {
 		return err
+	}
+	if desired.Down {
+		d.goingDown.Do(func() { close(d.going) })
 	}
 	d.loop = reconcile.NewLoop(d.effects, d.log, desired, found.observed)
 	d.effects.loop = d.loop

@@ -53,11 +53,17 @@ func (d *daemon) beginDown(ctx context.Context, force bool) error {
 	d.loop.Update(func(desired *reconcile.Desired, _ *model.Observed) {
 		desired.Down, desired.Force = true, desired.Force || force
 	})
+	d.goingDown.Do(func() { close(d.going) })
 	return nil
 }
 
 // endWhenDown dismantles the app once it goes down and no instance is left.
 func (d *daemon) endWhenDown(ctx context.Context) error {
+	select {
+	case <-d.going:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	for {
 		changed := d.Changes()
 		var empty, force bool

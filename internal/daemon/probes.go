@@ -25,29 +25,27 @@ func (x *instances) probe(ctx context.Context, i model.Instance, r *running) {
 		ready.Log = x.logs.Watch(i.ID, regexp.MustCompile(spec.Readiness.Log)) // validated
 	}
 	x.wg.Go(func() {
-		told := false
+		checked := false
 		probe.Run(ctx, probeOf(spec.Readiness), ready, func(ok bool, reason string) {
-			if ok {
-				x.loop.Ready(i.ID, i.Run, time.Now())
-				if !told {
-					told = true
-					x.bypass(i, r)
-				}
+			if !ok {
+				x.loop.Unready(i.ID, i.Run, reason)
 				return
 			}
-			x.loop.Unready(i.ID, i.Run, reason)
+			x.loop.Ready(i.ID, i.Run, time.Now())
+			if !checked {
+				checked = true
+				x.bypass(i, r)
+			}
 		})
 	})
 	if spec.Liveness == nil {
 		return
 	}
+	liveness := probeOf(spec.Liveness)
+	liveness.Kind = probe.Liveness
 	x.wg.Go(func() {
-		healthy := false
-		probe.Run(ctx, probeOf(spec.Liveness), target, func(ok bool, reason string) {
-			if healthy && !ok {
-				x.loop.Unhealthy(i.ID, i.Run, "failed its liveness probe: "+reason)
-			}
-			healthy = healthy || ok
+		probe.Run(ctx, liveness, target, func(_ bool, reason string) {
+			x.loop.Unhealthy(i.ID, i.Run, "failed its liveness probe: "+reason)
 		})
 	})
 }

@@ -98,7 +98,7 @@ func TestTornEnd(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for cutAt := len(whole); cutAt >= 0; cutAt -= 3 {
+		for cutAt := len(whole); cutAt >= 0; cutAt -= 5 {
 			if err := os.WriteFile(path, whole[:cutAt], 0o600); err != nil {
 				t.Fatal(err)
 			}

@@ -25,15 +25,23 @@ func asker(p Probe, t Target) func(ctx context.Context) string {
 	default:
 		ask = func(ctx context.Context) string { return askTCP(ctx, t.Addr, p.Timeout) }
 	}
+	// Who owns the port is asked until a probe succeeds and again after one fails,
+	// not each time: a socket does not change hands while it answers, and the
+	// question costs more than the probe.
+	ours := len(p.Exec) > 0 || p.Kind == Liveness
 	return func(ctx context.Context) string {
-		if len(p.Exec) == 0 && p.Kind == Readiness {
+		if !ours {
 			if reason := foreign(t); reason != "" {
 				return reason
 			}
 		}
 		ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 		defer cancel()
-		return ask(ctx)
+		reason := ask(ctx)
+		if len(p.Exec) == 0 && p.Kind == Readiness {
+			ours = reason == ""
+		}
+		return reason
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -111,6 +113,8 @@ func (r *restarter) start(ctx context.Context, argv []string) bool {
 	cmd := exec.Command(argv[0], argv[1:]...) //nolint:gosec,noctx // the daemon's own argv; it outlives ctx
 	cmd.Stderr = os.Stderr                    // the data plane's log; stdout is for the access log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	// The data plane's own tag must not mark the daemon as one of its descendants.
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "BANYAN_TAG=") })
 	r.log.Warn("the daemon is gone; starting one", "argv", argv)
 	if err := cmd.Start(); err != nil {
 		r.log.Error("starting a daemon", "error", err)

@@ -27,11 +27,10 @@ func (l *Loop) Update(f func(*Desired, *model.Observed)) {
 // not keep them.
 func (l *Loop) Read(ctx context.Context, f func(Desired, *model.Observed, Plan)) error {
 	done := make(chan struct{})
-	event := func() {
+	l.send(event{look: true, do: func() {
 		f(l.desired, l.obs, l.plan)
 		close(done)
-	}
-	l.post(event)
+	}})
 	select {
 	case <-done:
 		return nil
@@ -143,10 +142,13 @@ func (l *Loop) on(id string, run int, f func(*model.Instance)) {
 	})
 }
 
-// post hands an event to the loop; once the loop has ended, events are dropped.
-func (l *Loop) post(event func()) {
+// post hands the loop an event.
+func (l *Loop) post(do func()) { l.send(event{do: do}) }
+
+// send queues an event; once the loop has ended, events are dropped.
+func (l *Loop) send(e event) {
 	select {
-	case l.events <- event:
+	case l.events <- e:
 	case <-l.done:
 	}
 }

@@ -39,7 +39,7 @@ type Effects interface {
 type Loop struct {
 	effects Effects
 	log     *slog.Logger
-	events  chan func()
+	events  chan event
 	done    chan struct{}
 
 	// Only the goroutine of Run touches what follows.
@@ -57,7 +57,7 @@ type Loop struct {
 func NewLoop(effects Effects, log *slog.Logger, desired Desired, obs *model.Observed) *Loop {
 	return &Loop{
 		effects: effects, log: log, desired: desired, obs: obs,
-		events: make(chan func(), 256), done: make(chan struct{}), dirty: map[string]bool{}, dropped: map[string]uint64{},
+		events: make(chan event, 256), done: make(chan struct{}), dirty: map[string]bool{}, dropped: map[string]uint64{},
 		rebuilt: true, timer: time.NewTimer(0),
 	}
 }
@@ -70,24 +70,39 @@ func (l *Loop) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case event := <-l.events:
-			event()
-			l.takeQueued()
+		case e := <-l.events:
+			l.take(e)
 		case <-l.timer.C:
+			l.settle(time.Now())
 		}
-		l.settle(time.Now())
 	}
 }
 
-// takeQueued takes in what has piled up, so that a burst of events costs one plan.
-func (l *Loop) takeQueued() {
-	for {
-		select {
-		case event := <-l.events:
-			event()
-		default:
-			return
+// event is something that happened, or a look at the state, which changes nothing.
+type event struct {
+	do   func()
+	look bool
+}
+
+// take takes in an event and what has piled up behind it, so that a burst costs
+// one plan. Whoever looks sees what came before, carried out.
+func (l *Loop) take(e event) {
+	news := false
+	for more := true; more; {
+		if e.look && news {
+			l.settle(time.Now())
+			news = false
 		}
+		e.do()
+		news = news || !e.look
+		select {
+		case e = <-l.events:
+		default:
+			more = false
+		}
+	}
+	if news {
+		l.settle(time.Now())
 	}
 }
 

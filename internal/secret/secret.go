@@ -61,7 +61,7 @@ func (s Store) Set(name string, value []byte) error {
 	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
 		return err
 	}
-	if err := os.Chmod(s.Dir, 0o700); err != nil {
+	if err := os.Chmod(s.Dir, 0o700); err != nil { //nolint:gosec // a directory needs x
 		return err
 	}
 	return replaceFile(s.Dir, name, data)

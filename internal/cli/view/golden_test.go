@@ -148,7 +148,7 @@ func TestProgressFits(t *testing.T) {
 	for i := range 40 {
 		st.Services = append(st.Services, &banyanv1.Service{
 			Name:    fmt.Sprintf("サービス-%d", i),
-			State:   banyanv1.State(i % 13), //nolint:gosec // small
+			State:   banyanv1.State(i % 13),
 			Reason:  "👩‍👩‍👧 waits\x1b[31m for é and\ttabs",
 			Details: []string{"one", "two\r", strings.Repeat("宽", 90)},
 			Desired: 3,

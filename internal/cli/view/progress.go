@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -196,7 +197,7 @@ func readyCount(s *banyanv1.Service) string {
 		return ""
 	}
 	if s.GetDesired() == 0 {
-		return fmt.Sprint(s.GetReady()) // going away
+		return strconv.Itoa(int(s.GetReady())) // going away
 	}
 	return fmt.Sprintf("%d/%d", s.GetReady(), s.GetDesired())
 }

@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -46,7 +47,7 @@ func serviceRows(s *banyanv1.Service, o StatusOptions) []row {
 	sum := summarize(s, o.Now)
 	rows := []row{{cells: []cell{
 		{text: Clean(s.GetName())}, {text: look.word, style: look.style}, {text: readyCount(s), right: true},
-		{text: s.GetRevision()}, {text: sum.age, right: true}, {text: fmt.Sprint(sum.restarts), right: true},
+		{text: s.GetRevision()}, {text: sum.age, right: true}, {text: strconv.Itoa(int(sum.restarts)), right: true},
 		{text: sum.cpu, right: true}, {text: sum.memory, right: true}, {text: sum.address},
 	}}}
 	if reason := statusNote(s, o); reason != "" {
@@ -118,7 +119,7 @@ func instanceRow(i *banyanv1.Instance, now time.Time) row {
 	look := faceOf(i.GetState())
 	cells := []cell{
 		{text: "  " + i.GetId(), style: Dim}, {text: look.word, style: look.style}, {},
-		{text: i.GetRevision()}, {}, {text: fmt.Sprint(i.GetRestarts()), right: true}, {}, {}, {text: i.GetAddress()},
+		{text: i.GetRevision()}, {}, {text: strconv.Itoa(int(i.GetRestarts())), right: true}, {}, {}, {text: i.GetAddress()},
 	}
 	if i.GetStartedAt() != nil {
 		cells[4] = cell{text: age(i.GetStartedAt().AsTime(), now), right: true}

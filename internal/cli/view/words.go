@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	banyanv1 "github.com/banyanrun/banyan/proto/banyan/v1"
@@ -90,7 +91,7 @@ func Duration(d time.Duration) string {
 func Bytes(n int64) string {
 	switch {
 	case n < 1<<10:
-		return fmt.Sprintf("%d", n)
+		return strconv.FormatInt(n, 10)
 	case n < 1<<20:
 		return fmt.Sprintf("%dKi", n>>10)
 	case n < 1<<30:

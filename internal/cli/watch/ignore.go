@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -75,8 +76,7 @@ func (g *ignorer) ignores(path string, isDir bool) bool {
 
 // decide lets the last rule that matches win.
 func (g *ignorer) decide(rel string, isDir bool) (ignored, decided bool) {
-	for i := len(g.rules) - 1; i >= 0; i-- {
-		r := g.rules[i]
+	for _, r := range slices.Backward(g.rules) {
 		if (isDir || !r.dirOnly) && r.match.MatchString(rel) {
 			return !r.negate, true
 		}

@@ -113,7 +113,8 @@ func (h *harness) spec(args ...string) driver.Spec {
 	}, h.Name()) + "-" + string(rune('a'+h.n-1))
 	return driver.Spec{
 		ID: id, Argv: append([]string{self(), programArg}, args...), Dir: h.dir,
-		Env:    []string{"PATH=/usr/local/bin:/usr/bin:/bin"},
+		Env: []string{"PATH=/usr/local/bin:/usr/bin:/bin",
+			"GORACE=atexit_sleep_ms=0"}, // the race detector holds exits back by a second
 		Stdout: filepath.Join(h.dir, id+".out"), Stderr: filepath.Join(h.dir, id+".err"),
 	}
 }

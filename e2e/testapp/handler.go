@@ -1,0 +1,176 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// handler answers requests. Paths may have a prefix, by which a gateway's
+// routes tell services apart: only the last segment counts.
+func handler() http.Handler {
+	deeds := map[string]http.HandlerFunc{
+		"healthz": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") },
+		"call":    call,
+		"env":     env,
+		"sleep":   sleep,
+		"exit":    exit,
+		"spawn":   spawn,
+		"eat":     eat,
+		"burn":    burn,
+		"say":     say,
+		"events":  events,
+		"socket":  socket,
+		"grpc":    callGRPC,
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		last := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
+		if deed := deeds[last]; deed != nil {
+			deed(w, r)
+			return
+		}
+		who(w, r)
+	})
+}
+
+// who says who answers.
+func who(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(map[string]any{ // the client is gone, or it gets it
+		"service": os.Getenv("BANYAN_SERVICE"), "instance": os.Getenv("BANYAN_INSTANCE"),
+		"revision": os.Getenv("BANYAN_REVISION"), "version": os.Getenv("VERSION"), "pid": os.Getpid(),
+	})
+}
+
+// call relays a GET to the URL in the variable `url`, with `path` added.
+func call(w http.ResponseWriter, r *http.Request) {
+	base := os.Getenv(r.FormValue("url"))
+	if base == "" {
+		http.Error(w, r.FormValue("url")+" is not set", http.StatusTeapot)
+		return
+	}
+	req, err := http.NewRequestWithContext(r.Context(), http.MethodGet, base+r.FormValue("path"), nil)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusTeapot)
+		return
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusTeapot)
+		return
+	}
+	defer res.Body.Close()
+	w.Header().Set("Content-Type", res.Header.Get("Content-Type"))
+	w.WriteHeader(res.StatusCode)
+	_, _ = io.Copy(w, res.Body) // the client is gone, or it gets it
+}
+
+func env(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, os.Getenv(r.FormValue("name"))) }
+
+func sleep(w http.ResponseWriter, r *http.Request) {
+	d, err := time.ParseDuration(r.FormValue("d"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	<-time.After(d)
+	who(w, r)
+}
+
+func exit(http.ResponseWriter, *http.Request) { os.Exit(3) }
+
+// spawn starts a process that leaves the process group and ignores signals.
+func spawn(w http.ResponseWriter, _ *http.Request) {
+	cmd := exec.Command(os.Args[0], "linger") //nolint:gosec,noctx // itself; it is to outlive us
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	fmt.Fprint(w, cmd.Process.Pid)
+}
+
+var eaten [][]byte
+
+// eat takes memory for good.
+func eat(w http.ResponseWriter, r *http.Request) {
+	mib, err := strconv.Atoi(r.FormValue("mib"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	for range mib {
+		b := make([]byte, 1<<20)
+		for n := 0; n < len(b); n += 4096 {
+			b[n] = 1
+		}
+		eaten = append(eaten, b)
+	}
+	who(w, r)
+}
+
+// burn uses one core for a time.
+func burn(w http.ResponseWriter, r *http.Request) {
+	d, err := time.ParseDuration(r.FormValue("d"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	n := 0
+	for end := time.Now().Add(d); time.Now().Before(end); {
+		n++
+	}
+	fmt.Fprint(w, n)
+}
+
+// say writes a line to standard output.
+func say(w http.ResponseWriter, r *http.Request) {
+	fmt.Println(r.FormValue("line"))
+	who(w, r)
+}
+
+// events sends a server-sent event every 50 ms.
+func events(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	control := http.NewResponseController(w)
+	for n := 0; ; n++ {
+		if _, err := fmt.Fprintf(w, "data: %d\n\n", n); err != nil {
+			return
+		}
+		if err := control.Flush(); err != nil {
+			return
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// socket echoes WebSocket messages.
+func socket(w http.ResponseWriter, r *http.Request) {
+	c, err := websocket.Accept(w, r, nil)
+	if err != nil {
+		return // Accept has answered
+	}
+	defer func() { _ = c.CloseNow() }()
+	for {
+		kind, data, err := c.Read(r.Context())
+		if err != nil {
+			return
+		}
+		if err := c.Write(r.Context(), kind, data); err != nil {
+			return
+		}
+	}
+}
