@@ -121,6 +121,7 @@ var (
 		"banyan":   "BANYAN_URL is the address of banyan itself",
 		"database": "DATABASE_URL is the address of a service's own database",
 		"cache":    "CACHE_URL is kept for caches",
+		"daemon":   "daemon is the name of banyan's own log",
 	}
 )
 

@@ -226,7 +226,14 @@ func (a *app) nothingLeft() {
 // dump logs what explains a failure.
 func (a *app) dump() {
 	a.t.Log(a.banyan("ps", "-i"))
-	a.t.Log(a.banyan("logs", "--tail", "60"))
+	if st, err := a.status(); err == nil {
+		args := []string{"logs", "--tail", "40"} // the gateway's access log would hide the rest
+		for _, s := range st.GetServices() {
+			args = append(args, s.GetName())
+		}
+		a.t.Log(a.banyan(args...))
+	}
+	a.t.Log(a.banyan("logs", "--tail", "10", "gateway"))
 	if data, err := os.ReadFile(a.layout.DaemonLog); err == nil {
 		lines := strings.Split(string(data), "\n")
 		a.t.Logf("daemon.log:\n%s", strings.Join(lines[max(0, len(lines)-40):], "\n"))

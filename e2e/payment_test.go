@@ -121,17 +121,17 @@ func (s shop) charges(payment *banyanv1.Instance) int {
 	n := 0
 	await(s.t, 20*time.Second, "charges to be decided", func() error {
 		var list struct {
-			Items []struct{ ID, Status string }
+			Items []struct{ ID, State string }
 		}
 		get(s.t, at(payment, "/charges")).decode(s.t, &list)
 		n = 0
 		for _, c := range list.Items {
-			switch c.Status {
-			case "charged", "settled", "succeeded":
+			switch c.State {
+			case "charged":
 				n++
-			case "refunded", "cancelled", "declined", "failed":
+			case "refunded", "cancelled", "declined":
 			default:
-				return errors.New("a charge is " + c.Status)
+				return errors.New("a charge is " + c.State)
 			}
 		}
 		return nil

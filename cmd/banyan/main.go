@@ -1,3 +1,5 @@
+//go:build !windows
+
 // Command banyan runs a team's services, in any language, as one system: one
 // file, one binary; on a laptop, on a server, on Kubernetes.
 package main

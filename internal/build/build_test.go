@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +49,30 @@ func TestSameOutputSameDigest(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(two.Dir, "a")); err != nil {
 		t.Fatal("an output in use was removed")
+	}
+}
+
+// A Go program whose source differs by a comment is the same program.
+func TestCommentIsNoNewDigest(t *testing.T) {
+	dir, b := t.TempDir(), build.New(t.TempDir())
+	digest := func(key, comment, text string) string {
+		t.Helper()
+		write(t, dir, "go.mod", "module example.com/x\n\ngo 1.26\n")
+		write(t, dir, "main.go", "package main\n\n// "+comment+"\nfunc main() { println(\""+text+"\") }\n")
+		r := request(dir, "go", "build", "-o", b.Out("order", key)+"/x", ".")
+		r.Key, r.Env = key, os.Environ()
+		result, err := b.Build(t.Context(), r)
+		if err != nil {
+			t.Fatalf("%+v", err)
+		}
+		return result.Digest
+	}
+	one, two, three := digest("k1", "one", "hello"), digest("k2", "two", "hello"), digest("k3", "two", "hallo")
+	if runtime.GOOS == "linux" && one != two {
+		t.Error("a comment made another digest")
+	}
+	if two == three {
+		t.Error("another program has the same digest")
 	}
 }
 

@@ -27,6 +27,7 @@ var neverSources = []string{".git", ".banyan", "node_modules", "__pycache__", ".
 type Sources struct {
 	files map[string]fileSum
 	dirs  map[string]*gitignore.GitIgnore // .gitignore by directory; nil: none
+	hash  func(path string) ([32]byte, error)
 }
 
 type fileSum struct {
@@ -36,7 +37,7 @@ type fileSum struct {
 
 // NewSources returns an empty memory.
 func NewSources() *Sources {
-	return &Sources{files: map[string]fileSum{}, dirs: map[string]*gitignore.GitIgnore{}}
+	return &Sources{files: map[string]fileSum{}, dirs: map[string]*gitignore.GitIgnore{}, hash: hashFile}
 }
 
 // Hash returns the hash of the paths' content, names and permissions. Paths are
@@ -135,7 +136,7 @@ func (s *Sources) sum(path string) ([32]byte, fs.FileMode, error) {
 	if ok && known.size == info.Size() && known.mtime == info.ModTime().UnixNano() {
 		return known.sum, info.Mode(), nil
 	}
-	sum, err := hashFile(path)
+	sum, err := s.hash(path)
 	if err != nil {
 		return sum, 0, err
 	}
@@ -191,6 +192,7 @@ func (s *Sources) gitignore(dir string) *gitignore.GitIgnore {
 // digestTree hashes an output directory whole.
 func digestTree(dir string) (string, error) {
 	s := NewSources()
+	s.hash = hashOutput
 	h := sha256.New()
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {

@@ -201,7 +201,7 @@ func TestExplain(t *testing.T) {
 		{fault.New(fault.Invalid, "it is wrong").Fix("mend it"), "it is wrong; mend it", exitUsage},
 		{fmt.Errorf("wrapped: %w", fault.New(fault.Conflict, "taken").At("port 80")), "port 80: taken", exitFailed},
 		{appfile.Problems{{File: "b.yaml", Line: 1, Column: 2, Message: "odd"}}, "b.yaml:1:2: odd", exitUsage},
-		{connect.NewError(connect.CodeUnavailable, errText("dial")), "the daemon does not answer; try again, or see .banyan/daemon.log", exitFailed},
+		{connect.NewError(connect.CodeUnavailable, errText("dial")), "the daemon does not answer; try again, or see daemon.log in the state directory", exitFailed},
 		{connect.NewError(connect.CodeInternal, errText("a defect")), "a defect", exitFailed},
 		{context.Canceled, "interrupted", exitInterrupted},
 		{&fs.PathError{Op: "open", Path: "/x", Err: fs.ErrPermission}, "/x: permission denied", exitFailed},

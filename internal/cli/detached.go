@@ -120,7 +120,7 @@ func (p *program) gaveUp(r *reporter, st *banyanv1.Status, end outcome, timeout 
 	}
 	r.Hide()
 	if st == nil {
-		return fault.New(fault.Timeout, "the daemon has told nothing for %s", view.Duration(timeout)).Fix("see .banyan/daemon.log")
+		return fault.New(fault.Timeout, "the daemon has told nothing for %s", view.Duration(timeout)).Fix("see daemon.log in the state directory")
 	}
 	for _, l := range view.Report(st, p.color) {
 		fmt.Fprintln(p.err, l)

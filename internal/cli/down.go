@@ -61,10 +61,12 @@ func (p *program) down(ctx context.Context, force bool) error {
 		case <-ticker.C:
 			r.Tick()
 		case err := <-done:
-			r.Lines()
 			if err != nil && (!gone(err) || up(t.Layout)) {
+				r.Lines()
 				return err
 			}
+			r.Stopped()
+			r.Lines()
 			fmt.Fprintln(p.out, st.GetApp()+" is down")
 			return nil
 		case <-signals:

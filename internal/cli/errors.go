@@ -80,20 +80,24 @@ func explain(err error) (text string, code int) {
 // explainConnect maps what the control API answers. The daemon's messages are
 // written for people, so they stand as they are.
 func explainConnect(e *connect.Error) (text string, code int) {
-	message := e.Message()
+	message, fromDaemon := e.Message(), connect.IsWireError(e)
 	switch e.Code() {
 	case connect.CodeInvalidArgument:
 		return message, exitUsage
 	case connect.CodeCanceled:
+		if fromDaemon {
+			return "the daemon ended before it had answered; try again", exitFailed
+		}
 		return "interrupted", exitInterrupted
 	case connect.CodeUnimplemented:
 		return "the running daemon is another version of Banyan and cannot do this; run `banyan up` with this version", exitFailed
 	case connect.CodeUnavailable:
-		if !connect.IsWireError(e) {
-			return "the daemon does not answer; try again, or see .banyan/daemon.log", exitFailed
+		if fromDaemon {
+			return message, exitFailed
 		}
+		return "the daemon does not answer; try again, or see daemon.log in the state directory", exitFailed
 	case connect.CodeDeadlineExceeded:
-		return "the daemon took too long to answer; try again, or see .banyan/daemon.log", exitFailed
+		return "the daemon took too long to answer; try again, or see daemon.log in the state directory", exitFailed
 	}
 	return message, exitFailed
 }

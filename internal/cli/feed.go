@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/banyanrun/banyan/internal/fault"
 	banyanv1 "github.com/banyanrun/banyan/proto/banyan/v1"
 )
 
@@ -62,10 +63,8 @@ func (f *feeds) followStatus() {
 			f.err = err
 			return
 		}
-		if !up(f.t.Layout) {
-			return // somebody brought it down
-		}
-		if err := f.revive(); err != nil {
+		again, err := f.again()
+		if !again {
 			f.err = err
 			return
 		}
@@ -90,16 +89,34 @@ func (f *feeds) watch(down *bool) error {
 	return stream.Err()
 }
 
-// revive waits a moment and makes sure that a daemon runs.
-func (f *feeds) revive() error {
+// again makes sure that a daemon answers after one went away. Where it crashed,
+// another is started; where it left by itself, the app is either down (false, no
+// error) or another daemon comes.
+func (f *feeds) again() (bool, error) {
 	f.reviving.Lock()
 	defer f.reviving.Unlock()
-	select {
-	case <-time.After(reconnectPause):
-	case <-f.ctx.Done():
-		return f.ctx.Err()
+	for limit := time.Now().Add(farewell); ; {
+		select {
+		case <-time.After(reconnectPause):
+		case <-f.ctx.Done():
+			return false, f.ctx.Err()
+		}
+		switch look(f.t.Layout) {
+		case answering:
+			return true, nil
+		case crashed:
+			err := f.p.ensure(f.ctx, f.t.Layout)
+			return err == nil, err
+		case absent:
+			if !isSocket(f.t.ProxySocket) {
+				return false, nil
+			}
+		}
+		if time.Now().After(limit) {
+			return false, fault.New(fault.Unavailable, "the daemon was stopped; the services go on without it").
+				Fix("`banyan up` starts another one")
+		}
 	}
-	return f.p.ensure(f.ctx, f.t.Layout)
 }
 
 // followLogs begins to deliver log records on Logs, over the daemon's death. It
@@ -108,11 +125,11 @@ func (f *feeds) followLogs(req *banyanv1.LogsRequest) {
 	f.running.Go(func() {
 		defer close(f.logsEnd)
 		for f.ctx.Err() == nil {
-			if err := f.logs(req); !gone(err) || f.ctx.Err() != nil || !up(f.t.Layout) {
+			if err := f.logs(req); !gone(err) || f.ctx.Err() != nil {
 				return
 			}
-			if f.revive() != nil {
-				return
+			if again, _ := f.again(); !again {
+				return // followStatus has the reason too
 			}
 		}
 	})

@@ -168,11 +168,12 @@ func (g *foreground) name() string {
 
 // finishDown is the end of a Down.
 func (g *foreground) finishDown(err error) error {
-	g.r.Lines()
 	switch {
 	case err != nil && !gone(err):
+		g.r.Lines()
 		return err
 	case err != nil && up(g.t.Layout):
+		g.r.Lines()
 		return fault.New(fault.Unavailable, "the daemon died while it stopped %s", g.name()).Fix("run `banyan down` to stop the rest")
 	}
 	return g.goodbye()
@@ -188,6 +189,7 @@ func (g *foreground) statusEnded() error {
 }
 
 func (g *foreground) goodbye() error {
+	g.r.Stopped()
 	g.r.Lines()
 	g.r.Say(g.name()+" is down", view.Bold)
 	return nil

@@ -5,6 +5,8 @@ import (
 	"io"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/banyanrun/banyan/internal/cli/screen"
 	"github.com/banyanrun/banyan/internal/cli/view"
 	banyanv1 "github.com/banyanrun/banyan/proto/banyan/v1"
@@ -40,9 +42,10 @@ func (p *program) newReporter(out io.Writer, prefix bool) *reporter {
 	return r
 }
 
-// Status takes note of a report and shows it.
+// Status takes note of a report, which is the reporter's from now on, and shows it.
 func (r *reporter) Status(st *banyanv1.Status) {
 	for _, s := range st.GetServices() {
+		s.Updating = s.GetUpdating() && !st.GetGoingDown() // nothing is that is on its way out
 		if state, ok := r.states[s.GetName()]; !ok || state != s.GetState() {
 			r.states[s.GetName()], r.since[s.GetName()] = s.GetState(), r.p.now()
 		}
@@ -63,6 +66,22 @@ func (r *reporter) Status(st *banyanv1.Status) {
 		}
 	}
 	r.told = st
+}
+
+// Stopped shows that nothing runs any more: the daemon, gone itself, cannot say so.
+func (r *reporter) Stopped() {
+	if r.last == nil {
+		return
+	}
+	st := proto.CloneOf(r.last)
+	for _, s := range st.GetServices() {
+		switch s.GetState() {
+		case banyanv1.State_STATE_LEFT_OUT, banyanv1.State_STATE_COMPLETED, banyanv1.State_STATE_FAILED, banyanv1.State_STATE_SCHEDULED:
+		default:
+			s.State, s.Reason, s.Ready, s.Instances = banyanv1.State_STATE_STOPPED, "", 0, nil
+		}
+	}
+	r.Status(st)
 }
 
 // Tick moves spinners and clocks on.

@@ -2,9 +2,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/banyanrun/banyan/internal/daemon/layout"
@@ -62,12 +64,33 @@ func (p *program) attach(ctx context.Context, t target) (*session, error) {
 // power went away: `down` removes the sockets, a crash does not. After a
 // reboot the run directory is gone, and so are all instances.
 func up(l layout.Layout) bool {
-	for _, socket := range []string{l.ControlSocket, l.ProxySocket} {
-		if info, err := os.Stat(socket); err == nil && info.Mode()&os.ModeSocket != 0 {
-			return true
-		}
+	return isSocket(l.ControlSocket) || isSocket(l.ProxySocket)
+}
+
+func isSocket(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode()&os.ModeSocket != 0
+}
+
+// presence is what the control socket says of a daemon.
+type presence int
+
+const (
+	absent    presence = iota // there is none, and it took its socket along
+	answering                 // it accepts connections
+	crashed                   // its socket is still there
+)
+
+func look(l layout.Layout) presence {
+	conn, err := net.DialTimeout("unix", l.ControlSocket, time.Second)
+	switch {
+	case err == nil:
+		_ = conn.Close() // nothing was written
+		return answering
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return crashed
 	}
-	return false
+	return absent
 }
 
 // open is locate and attach, for commands about a running app.

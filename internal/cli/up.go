@@ -137,12 +137,13 @@ func sameApp(ctx context.Context, s *session, t target) error {
 	if err != nil {
 		return err
 	}
+	// Where theirs is not there any more, the app was moved here.
 	theirs, gone := os.Stat(st.GetPath())
-	if gone != nil || os.SameFile(ours, theirs) {
-		return nil // it was moved here, or is the same by another name
+	if gone == nil && !os.SameFile(ours, theirs) {
+		return fault.New(fault.Conflict, "the state directory %s belongs to the app %s", t.StateDir, st.GetPath()).
+			Fix("choose another one with --state-dir, or bring that app down")
 	}
-	return fault.New(fault.Conflict, "the state directory %s belongs to the app %s", t.StateDir, st.GetPath()).
-		Fix("choose another one with --state-dir, or bring that app down")
+	return nil
 }
 
 // showProblems prints the mistakes in an app file with their excerpts.

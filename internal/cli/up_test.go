@@ -162,6 +162,14 @@ func TestDownByAnother(t *testing.T) {
 func TestDaemonDies(t *testing.T) {
 	r := newRun(t, true)
 	r.d.set(shop(service("order", ready, ""), service("user", ready, "")))
+	second := newFakeDaemon()
+	second.set(shop(service("order", failing, "gone"), service("user", ready, "")))
+	r.p.ensure = func(_ context.Context, l layout.Layout) error {
+		if look(l) == crashed {
+			second.serve(t, l)
+		}
+		return nil
+	}
 	r.start("up")
 	r.sees(r.out, "shop is up")
 	called[*banyanv1.ApplyRequest](r)
@@ -169,16 +177,6 @@ func TestDaemonDies(t *testing.T) {
 	record := &banyanv1.LogRecord{Service: "user", Line: "before", Time: timestamppb.Now()}
 	r.d.logs <- &banyanv1.LogsResponse{Records: []*banyanv1.LogRecord{record}}
 	r.sees(r.out, "before")
-	second := newFakeDaemon()
-	revived := false
-	r.p.ensure = func(context.Context, layout.Layout) error {
-		if !revived { // the feeds revive one after the other
-			revived = true
-			second.set(shop(service("order", failing, "gone"), service("user", ready, "")))
-			second.serve(t, r.l)
-		}
-		return nil
-	}
 	r.d.kill()
 	r.sees(r.out, "order: failed: gone")
 	req, ok := (<-second.calls).(*banyanv1.LogsRequest)

@@ -146,8 +146,6 @@ func (a *addresses) keep(needs []route.Listener) {
 		a.binder.Release(id)
 		delete(a.known, id)
 		a.store.Queue(kindAddress, id, nil, func(error) {}) // at worst it is released again later
-		if port := ports.PortOf(addr); port >= ports.First && port <= ports.Last {
-			_ = a.ports.Release(port) // at worst it stays leased until the app is gone
-		}
+		a.ports.Release(ports.PortOf(addr))
 	}
 }

@@ -18,8 +18,19 @@ import (
 var _ admin.Engine = (*daemon)(nil)
 
 // Apply implements admin.Engine: it makes the app file the desired state, whole
-// or not at all.
+// or not at all. A daemon that was started for an app that it then refuses has
+// nothing to do and ends.
 func (d *daemon) Apply(ctx context.Context, r admin.Apply) (admin.Applied, error) {
+	done, err := d.apply(ctx, r)
+	if err != nil && d.effects.current.Load() == nil {
+		if err := d.beginDown(ctx, true); err != nil {
+			d.log.Error("the daemon stays without an app", "error", err)
+		}
+	}
+	return done, err
+}
+
+func (d *daemon) apply(ctx context.Context, r admin.Apply) (admin.Applied, error) {
 	d.applying.Lock()
 	defer d.applying.Unlock()
 	app, err := load(r)
@@ -93,6 +104,7 @@ func (d *daemon) enforce(ctx context.Context, app *model.App, addrs map[string]s
 		for name, s := range app.Services {
 			if s.Job != nil && s.Job.Schedule != "" && obs.LastRun[name].IsZero() {
 				obs.LastRun[name] = time.Now() // the first run is at the schedule's next time
+				d.effects.SaveCounters(name, obs.Numbers[name], obs.LastRun[name])
 			}
 		}
 	})

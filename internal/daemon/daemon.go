@@ -59,6 +59,7 @@ type daemon struct {
 	effects   *effects
 	loop      *reconcile.Loop
 
+	leaving  []string      // what an earlier daemon was draining; only the keeper's callbacks touch it
 	applying sync.Mutex // one apply, scale or restart at a time
 	// going is closed when the app first begins to go down, gone when it is
 	// down and the daemon ends.
@@ -139,6 +140,10 @@ func (d *daemon) run(ctx context.Context) (err error) {
 	if err := d.wire(ctx, background); err != nil {
 		return err
 	}
+	if err := d.logToSpool(); err != nil {
+		return err
+	}
+	d.log.Info("the daemon runs", "version", d.version, "epoch", d.effects.epoch)
 	var g run.Group
 	d.add(&g, d.loop.Run)
 	d.add(&g, d.keep)
@@ -254,6 +259,28 @@ func (d *daemon) wire(ctx, background context.Context) error {
 	return d.begin(ctx, app, found)
 }
 
+// daemonID is the daemon's name among the sources of logs.
+const daemonID = "daemon"
+
+// logToSpool sends what the daemon writes from now on where instances' output
+// goes: it is bounded, stamped, and read by `banyan logs daemon`. What went wrong
+// before went to whoever started the daemon.
+func (d *daemon) logToSpool() error {
+	if err := d.logs.Open(daemonID, daemonID); err != nil {
+		return err
+	}
+	_, path := d.logs.SpoolPaths(daemonID)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // the path is ours
+	if err != nil {
+		return fault.New(fault.Denied, "cannot write the daemon's log: %w", err)
+	}
+	defer f.Close()
+	if err := replaceFD(int(f.Fd()), int(os.Stderr.Fd())); err != nil {
+		return fmt.Errorf("cannot write the daemon's log: %w", err)
+	}
+	return nil
+}
+
 // nextEpoch numbers this daemon's snapshots.
 func (d *daemon) nextEpoch(ctx context.Context) (uint64, error) {
 	var epoch uint64
@@ -326,7 +353,9 @@ func (d *daemon) begin(ctx context.Context, app *model.App, found *adoption) err
 			return err
 		}
 	}
+	d.leaving = found.leaving
 	d.effects.attach(found.adopted, found.observed)
+	d.log.Info("adopted what an earlier daemon left", "instances", len(found.adopted), "data plane", found.dataPlane != nil)
 	d.prune()
 	return nil
 }
@@ -372,6 +401,7 @@ func (d *daemon) current() applied {
 func (d *daemon) acked(v route.Version) {
 	if v.Epoch == d.effects.epoch {
 		d.loop.Acked(v.N)
+		d.forgetLeaving()
 	}
 	if !d.applying.TryLock() {
 		return
@@ -382,6 +412,18 @@ func (d *daemon) acked(v route.Version) {
 			d.addresses.keep(needs)
 		}
 	}
+}
+
+// forgetLeaving tells the loop which of the instances that an earlier daemon was
+// draining have nothing in flight: of those the data plane told the earlier one.
+// Of the others it tells this one.
+func (d *daemon) forgetLeaving() {
+	for _, id := range d.leaving {
+		if !d.keeper.Busy(id) {
+			d.loop.Drained([]string{id})
+		}
+	}
+	d.leaving = nil
 }
 
 // event writes what the data plane saw to the daemon's log.

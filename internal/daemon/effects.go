@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -93,7 +94,7 @@ func (e *effects) build(s *model.Service) (build.Result, error) {
 	}
 	argv, err := around.argv(s.Spec.Build)
 	if err != nil {
-		return build.Result{}, err
+		return build.Result{}, fmt.Errorf("build: %w", err)
 	}
 	var env []string
 	for k, v := range s.Variables {

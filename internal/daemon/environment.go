@@ -24,16 +24,14 @@ type surroundings struct {
 	instance model.Instance
 	addrs    map[string]string
 	dataDir  string
+	as       account
 	secret   func(name string) ([]byte, error)
 }
 
 // environment is what an instance gets: inherited, then injected, then the app
 // file's variables and secrets; what comes later wins.
 func (e *surroundings) environment() ([]string, error) {
-	env := maps.Clone(e.service.Variables)
-	if env == nil {
-		env = map[string]string{}
-	}
+	env := e.as.inherit(e.service.Variables, e.dataDir)
 	e.inject(env)
 	for _, name := range slices.Sorted(maps.Keys(e.service.Spec.Environment)) {
 		value, err := e.expand(e.service.Spec.Environment[name])
@@ -140,7 +138,7 @@ func (e *surroundings) argv(command appfile.Command) ([]string, error) {
 	for n, word := range command {
 		var err error
 		if argv[n], err = e.expand(word); err != nil {
-			return nil, fmt.Errorf("command: %w", err)
+			return nil, err
 		}
 	}
 	return argv, nil

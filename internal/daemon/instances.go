@@ -129,28 +129,24 @@ func (x *instances) spec(i *model.Instance, s *model.Service) (driver.Spec, []st
 	if err := x.port(i, s); err != nil {
 		return driver.Spec{}, nil, err
 	}
-	now := x.app()
-	around := &surroundings{
-		app: now.app, service: s, instance: *i, addrs: now.addrs, secret: x.secret,
-		dataDir: filepath.Join(x.data, s.Name),
+	around := x.around(*i, s)
+	argv, err := around.argv(s.Spec.Command)
+	if err != nil {
+		return driver.Spec{}, nil, fmt.Errorf("command: %w", err)
+	}
+	if around.as, err = x.account(s, i, argv); err != nil {
+		return driver.Spec{}, nil, err
 	}
 	env, err := around.environment()
 	if err != nil {
 		return driver.Spec{}, nil, err
 	}
-	argv, err := around.argv(s.Spec.Command)
-	if err != nil {
-		return driver.Spec{}, nil, err
-	}
-	as, err := x.account(s, i, argv)
-	if err != nil {
-		return driver.Spec{}, nil, err
-	}
+	as := around.as
 	if err := x.directories(s, around.dataDir, as); err != nil {
 		return driver.Spec{}, nil, err
 	}
 	spec := driver.Spec{
-		ID: i.ID, Argv: argv, Env: as.environment(env, around.dataDir), Dir: s.Spec.WorkingDir,
+		ID: i.ID, Argv: argv, Env: env, Dir: s.Spec.WorkingDir,
 		Credential: as.change, UID: as.uid, GID: as.gid,
 	}
 	spec.Stdout, spec.Stderr = x.logs.SpoolPaths(i.ID)
@@ -162,6 +158,14 @@ func (x *instances) spec(i *model.Instance, s *model.Service) (driver.Spec, []st
 		warnings = append(warnings, as.warning)
 	}
 	return spec, warnings, nil
+}
+
+// around is what the instance's references mean.
+func (x *instances) around(i model.Instance, s *model.Service) *surroundings {
+	now := x.app()
+	return &surroundings{
+		app: now.app, service: s, instance: i, addrs: now.addrs, secret: x.secret, dataDir: filepath.Join(x.data, s.Name),
+	}
 }
 
 // account chooses whom the instance runs as.
@@ -202,9 +206,7 @@ func (x *instances) port(i *model.Instance, s *model.Service) error {
 	case i.Port != 0 && ports.Free(i.Port):
 		return nil
 	case i.Port != 0:
-		if err := x.ports.Release(i.Port); err != nil {
-			return err
-		}
+		x.ports.Release(i.Port)
 	}
 	var err error
 	i.Port, err = x.ports.Lease(i.ID)
@@ -330,11 +332,7 @@ func (x *instances) forget(i model.Instance) {
 		if err := x.logs.End(i.ID); err != nil {
 			x.log.Warn("an instance's output could not be kept", "instance", i.ID, "error", err)
 		}
-		if i.Port >= ports.First && i.Port <= ports.Last {
-			if err := x.ports.Release(i.Port); err != nil {
-				x.log.Warn("a port could not be released", "port", i.Port, "error", err)
-			}
-		}
+		x.ports.Release(i.Port)
 	})
 }
 

@@ -26,7 +26,7 @@ func (x *instances) probe(ctx context.Context, i model.Instance, r *running) {
 	}
 	x.wg.Go(func() {
 		checked := false
-		probe.Run(ctx, probeOf(spec.Readiness), ready, func(ok bool, reason string) {
+		probe.Run(ctx, x.probeOf(spec.Readiness, i, r), ready, func(ok bool, reason string) {
 			if !ok {
 				x.loop.Unready(i.ID, i.Run, reason)
 				return
@@ -41,7 +41,7 @@ func (x *instances) probe(ctx context.Context, i model.Instance, r *running) {
 	if spec.Liveness == nil {
 		return
 	}
-	liveness := probeOf(spec.Liveness)
+	liveness := x.probeOf(spec.Liveness, i, r)
 	liveness.Kind = probe.Liveness
 	x.wg.Go(func() {
 		probe.Run(ctx, liveness, target, func(_ bool, reason string) {
@@ -61,9 +61,15 @@ func (x *instances) bypass(i model.Instance, r *running) {
 	}
 }
 
-func probeOf(p *appfile.Probe) probe.Probe {
+// probeOf is the app file's probe with its references replaced.
+func (x *instances) probeOf(p *appfile.Probe, i model.Instance, r *running) probe.Probe {
+	argv, err := x.around(i, r.service).argv(p.Exec)
+	if err != nil {
+		x.log.Warn("a probe's command stays as it is written", "instance", i.ID, "error", err)
+		argv = p.Exec
+	}
 	return probe.Probe{
-		HTTP: p.HTTP, TCP: p.TCP, Exec: p.Exec, Log: p.Log != "",
+		HTTP: p.HTTP, TCP: p.TCP, Exec: argv, Log: p.Log != "",
 		InitialDelay: time.Duration(p.InitialDelay), Period: time.Duration(p.Period), Timeout: time.Duration(p.Timeout),
 		SuccessThreshold: p.SuccessThreshold, FailureThreshold: p.FailureThreshold,
 	}

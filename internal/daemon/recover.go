@@ -16,6 +16,7 @@ import (
 type adoption struct {
 	observed  *model.Observed
 	adopted   []adopted
+	leaving   []string       // instances that were draining or stopping
 	dataPlane driver.Process // nil: there is none any more
 }
 
@@ -85,6 +86,7 @@ func (a *adoption) settle(app *model.App, now time.Time) {
 		// What the data plane has finished meanwhile is not known: draining and
 		// stopping begin anew.
 		if i.Phase == model.Draining || i.Phase == model.Stopping {
+			a.leaving = append(a.leaving, id)
 			i.Phase, i.Drained, i.Unrouted = model.Starting, false, false
 			if !i.ReadyAt.IsZero() {
 				i.Phase = model.Ready

@@ -81,7 +81,7 @@ func (d *daemon) Changes() <-chan struct{} { return d.effects.changes() }
 func (d *daemon) Logs(ctx context.Context, f logs.Filter, follow bool) (iter.Seq2[logs.Record, error], error) {
 	known := d.current().app.Services
 	for _, name := range f.Services {
-		if known[name] == nil && name != dataPlaneID {
+		if known[name] == nil && name != dataPlaneID && name != daemonID {
 			return nil, fault.New(fault.NotFound, "there is no service %s", name).Fix("see `banyan ps` for those there are")
 		}
 	}

@@ -3,9 +3,9 @@ package daemon
 import (
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -30,18 +30,27 @@ type account struct {
 	warning string
 }
 
-// environment corrects what an environment says of the user, for another user:
-// programs keep caches and settings in $HOME.
-func (a account) environment(env []string, home string) []string {
-	if !a.change {
-		return env
+// personal are variables that say where one user keeps things. Another user
+// cannot use them.
+var personal = []string{
+	"HOME", "USER", "LOGNAME", "SHELL", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME",
+	"XDG_RUNTIME_DIR", "GOPATH", "GOCACHE", "GOMODCACHE",
+}
+
+// inherit corrects the variables that are inherited from whoever applied the app
+// for this account, whose home is its data directory.
+func (a account) inherit(variables map[string]string, home string) map[string]string {
+	env := maps.Clone(variables)
+	if env == nil {
+		env = map[string]string{}
 	}
-	kept := slices.DeleteFunc(slices.Clone(env), func(kv string) bool {
-		name, _, _ := strings.Cut(kv, "=")
-		return slices.Contains([]string{"HOME", "USER", "LOGNAME", "SHELL", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME",
-			"XDG_STATE_HOME", "XDG_RUNTIME_DIR", "GOPATH", "GOCACHE", "GOMODCACHE"}, name)
-	})
-	return append(kept, "HOME="+home)
+	if a.change {
+		for _, name := range personal {
+			delete(env, name)
+		}
+		env["HOME"] = home
+	}
+	return env
 }
 
 // users gives each service a uid of its own.

@@ -34,9 +34,10 @@ type Allocator struct {
 	owner string // state directory
 	file  string
 
-	mu     sync.Mutex
-	leased map[int]string // port → what for
-	next   int
+	mu      sync.Mutex
+	leased  map[int]string // port → what for
+	reserve []int          // leased, and not in use
+	next    int
 }
 
 // lease is the content of one app's file in the shared directory.
@@ -51,7 +52,7 @@ func New(dir, owner, name string, known map[int]string) (*Allocator, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil { //nolint:gosec // shared by all users, as the temp directory is
 		return nil, fault.New(fault.Denied, "cannot make the directory of port leases: %w", err)
 	}
-	_ = os.Chmod(dir, 0o1777) //nolint:gosec // only its owner can; it is right already for everybody else
+	_ = os.Chmod(dir, os.ModeSticky|0o777) //nolint:gosec // only its owner can; it is right already for everybody else
 	h := fnv.New32a()
 	h.Write([]byte(owner)) // never fails
 	a := &Allocator{
@@ -65,40 +66,63 @@ func New(dir, owner, name string, known map[int]string) (*Allocator, error) {
 }
 
 // Lease returns a port that nobody has leased and nothing listens on, for the
-// use, which is for people. Ports in avoid are passed over.
-func (a *Allocator) Lease(use string, avoid ...int) (int, error) {
+// use, which is for people.
+func (a *Allocator) Lease(use string) (int, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var port int
-	err := a.locked(func(taken map[int]string) error {
-		for range Last - First + 1 {
-			p := a.next
-			if a.next++; a.next > Last {
-				a.next = First
+	for range 2 {
+		for len(a.reserve) > 0 {
+			p := a.reserve[0]
+			a.reserve = a.reserve[1:]
+			if Free(p) {
+				a.leased[p] = use
+				return p, nil
 			}
-			if _, mine := a.leased[p]; mine || taken[p] != "" || slices.Contains(avoid, p) || !Free(p) {
-				continue
-			}
-			port, a.leased[p] = p, use
-			return a.save()
+			delete(a.leased, p)
 		}
-		return fault.New(fault.Conflict, "no port is free between %d and %d", First, Last).
-			Fix("stop an app, or scale a service down")
-	})
-	return port, err
+		if err := a.locked(a.refill); err != nil {
+			return 0, err
+		}
+	}
+	return 0, fault.New(fault.Conflict, "no port is free between %d and %d", First, Last).
+		Fix("stop an app, or scale a service down")
 }
 
-// Release gives ports back.
-func (a *Allocator) Release(ports ...int) error {
+// block is how many ports are leased at once, so that the shared directory is
+// locked and written once for many instances.
+const block = 64
+
+// refill leases another block for the reserve.
+func (a *Allocator) refill(taken map[int]string) error {
+	for range Last - First + 1 {
+		p := a.next
+		if a.next++; a.next > Last {
+			a.next = First
+		}
+		if _, mine := a.leased[p]; mine || taken[p] != "" || !Free(p) {
+			continue
+		}
+		a.leased[p] = "reserve"
+		if a.reserve = append(a.reserve, p); len(a.reserve) == block {
+			break
+		}
+	}
+	return a.save()
+}
+
+// Release makes ports available to the app again. They stay leased to it until Close.
+func (a *Allocator) Release(ports ...int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, p := range ports {
-		delete(a.leased, p)
+		if _, mine := a.leased[p]; mine && p >= First && p <= Last && !slices.Contains(a.reserve, p) {
+			a.leased[p] = "reserve"
+			a.reserve = append(a.reserve, p)
+		}
 	}
-	return a.locked(func(map[int]string) error { return a.save() })
 }
 
-// Leased returns what is leased: port to use.
+// Leased returns what is leased, the reserve included: port to use.
 func (a *Allocator) Leased() map[int]string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -119,7 +143,7 @@ func (a *Allocator) Close() error {
 
 // locked runs f with the ports that other apps have, while no other app changes its own.
 func (a *Allocator) locked(f func(taken map[int]string) error) error {
-	lock, err := os.OpenFile(filepath.Join(a.dir, "lock"), os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o666) //nolint:gosec // shared
+	lock, err := openLock(filepath.Join(a.dir, "lock"))
 	if err != nil {
 		return fault.New(fault.Denied, "port leases: %w", err)
 	}
@@ -129,6 +153,17 @@ func (a *Allocator) locked(f func(taken map[int]string) error) error {
 		return fmt.Errorf("port leases: %w", err)
 	}
 	return f(a.others())
+}
+
+// openLock opens the lock that all users of the machine share. In a sticky
+// directory the kernel may refuse O_CREAT on a file that another user has made
+// (fs.protected_regular), so the file is made only where it is missing.
+func openLock(path string) (*os.File, error) {
+	lock, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW, 0)
+	if !errors.Is(err, os.ErrNotExist) {
+		return lock, err
+	}
+	return os.OpenFile(path, os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o666) //nolint:gosec // shared
 }
 
 // others reads the leases of the machine's other apps. A file that cannot be
@@ -161,7 +196,7 @@ func (a *Allocator) save() error {
 	if err != nil {
 		return fmt.Errorf("port leases: %w", err)
 	}
-	tmp := a.file + "." + strconv.Itoa(os.Getpid())
+	tmp := a.file + ".new"                                 // one at a time: the directory is locked
 	if err := os.WriteFile(tmp, data, 0o644); err != nil { //nolint:gosec // others read it
 		return fault.New(fault.Denied, "port leases: %w", err)
 	}

@@ -79,9 +79,7 @@ func TestTakenPortIsPassedOverAndNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Release(p); err != nil {
-		t.Fatal(err)
-	}
+	a.Release(p)
 	l, err := net.Listen("tcp4", "127.0.0.1:"+strconv.Itoa(p+1))
 	if err != nil {
 		t.Skip("the next port is taken by somebody else")

@@ -31,6 +31,7 @@ type body struct {
 	rc   *http.ResponseController
 	pace time.Duration
 	max  int64 // 0: any
+	h2   bool
 
 	read    atomic.Int64 // bytes taken from the client
 	ended   atomic.Bool  // all of it was taken
@@ -44,11 +45,11 @@ type body struct {
 	err  error  // how the source ended, io.EOF too
 }
 
-func newBody(src io.Reader, length int64, rc *http.ResponseController, pace time.Duration, limit int64) *body {
-	if length == 0 || src == nil || src == http.NoBody {
+func newBody(r *http.Request, rc *http.ResponseController, pace time.Duration, limit int64) *body {
+	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
-	return &body{src: src, rc: rc, pace: pace, max: limit}
+	return &body{src: r.Body, rc: rc, pace: pace, max: limit, h2: r.ProtoMajor == 2}
 }
 
 // attempt returns a reader of the whole body and, if again is set, a way to
@@ -83,12 +84,15 @@ func (b *body) bytesIn() int64 {
 }
 
 // clientError is the error with which the client's side ended, if it did.
-func (b *body) clientError() error {
+// With gone, the client's connection is known to be broken, so that a reader
+// that holds the lock is about to learn it; otherwise it may wait for the client.
+func (b *body) clientError(gone bool) error {
 	if b == nil {
 		return nil
 	}
-	// Not under the lock: a reader may wait for the client while it holds it.
-	if !b.mu.TryLock() {
+	if gone {
+		b.mu.Lock()
+	} else if !b.mu.TryLock() {
 		return nil
 	}
 	defer b.mu.Unlock()
@@ -149,6 +153,11 @@ func (b *body) fill(p []byte) (int, error) {
 		}
 	}
 	n, err := b.src.Read(p)
+	if b.pace > 0 && (b.h2 || err == io.EOF) {
+		// On HTTP/2 a deadline breaks the body off even while nobody reads; on
+		// HTTP/1.1 the server now waits for the client to leave, for any time.
+		_ = b.rc.SetReadDeadline(time.Time{})
+	}
 	total := b.read.Add(int64(n))
 	if b.max > 0 && total > b.max {
 		n, err = 0, errBodyTooLarge
@@ -160,10 +169,6 @@ func (b *body) fill(p []byte) (int, error) {
 	b.err = err
 	if err == io.EOF {
 		b.ended.Store(true)
-		if b.pace > 0 {
-			// The server now waits for the client to leave: that may take for ever.
-			_ = b.rc.SetReadDeadline(time.Time{})
-		}
 	}
 	return n, err
 }

@@ -24,7 +24,6 @@ const (
 	TokenMissing    Code = "token-missing"      // the route wants a bearer token
 	TokenInvalid    Code = "token-invalid"      // the bearer token is not valid
 	JWKSUnavailable Code = "jwks-unavailable"   // keys to verify the token could not be had
-	ShuttingDown    Code = "shutting-down"      // the data plane is leaving
 	ClientGone      Code = "client-gone"        // the client left before the answer; only in logs
 	Internal        Code = "internal"           // a defect of Banyan
 )
@@ -65,7 +64,6 @@ var meanings = map[Code]meaning{
 	TokenMissing:    {http.StatusUnauthorized, grpcUnauthenticated, "A bearer token is needed"},
 	TokenInvalid:    {http.StatusUnauthorized, grpcUnauthenticated, "The bearer token is not valid"},
 	JWKSUnavailable: {http.StatusServiceUnavailable, grpcUnavailable, "Tokens cannot be verified now"},
-	ShuttingDown:    {http.StatusServiceUnavailable, grpcUnavailable, "The data plane is shutting down"},
 	Internal:        {http.StatusInternalServerError, grpcInternal, "A defect of Banyan"},
 }
 

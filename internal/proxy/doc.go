@@ -12,7 +12,10 @@
 // retry.go); and every answer that a service did not give carries the header
 // Banyan-Error with a code of codes.go.
 //
-// Locks: Engine.mu is taken before any lock of an instance, an edge or the
-// event log; none of these is held while another of them is taken. Hot paths
-// take no lock of the engine: they load the current table.
+// Locks, in the order in which they may be taken: serving.order, Engine.mu,
+// instance.mu, outlier.mu. Engine.ejecting comes before outlier.mu and
+// serving.order, and is taken by requests only. session.mu, Engine.connMu, a
+// breaker's, a budget's, a body's and the events' are taken last. Callbacks are
+// called with none of the engine's locks but ejecting held. Requests take no
+// lock of the engine: they load the current table.
 package proxy

@@ -39,7 +39,6 @@ type Engine struct {
 
 	table    atomic.Pointer[table]
 	inFlight atomic.Int64 // requests, upgraded connections, TCP relays
-	leaving  atomic.Bool
 	ejecting sync.Mutex
 
 	mu        sync.Mutex // guards what follows
@@ -202,7 +201,6 @@ func (e *Engine) Run(ctx context.Context) error {
 // Drain stops accepting, asks clients to leave (Connection: close, GOAWAY) and
 // waits until nothing is in flight or ctx ends.
 func (e *Engine) Drain(ctx context.Context) {
-	e.leaving.Store(true)
 	e.mu.Lock()
 	e.closed = true
 	e.closeListeners()
@@ -226,8 +224,11 @@ func (e *Engine) Close() {
 	e.closeListeners()
 	servers := []*server{e.internal, e.gateway}
 	instances := slices.Concat(mapValues(e.instances), mapValues(e.draining))
-	e.keepers.close()
+	verifier := e.keepers.verifier
 	e.mu.Unlock()
+	if verifier != nil { // not under mu: it waits for a fetch, which may be reporting an event
+		verifier.Close()
+	}
 	for _, s := range servers {
 		if s != nil {
 			s.close()

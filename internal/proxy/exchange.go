@@ -52,7 +52,7 @@ func (x *exchange) run() {
 		deadline = time.AfterFunc(d, func() { cancel(errTimeout) })
 		defer deadline.Stop()
 	}
-	x.body = newBody(x.r.Body, x.r.ContentLength, x.rc, x.pace, x.bodyMax)
+	x.body = newBody(x.r, x.rc, x.pace, x.bodyMax)
 	defer x.body.stop()
 	if x.body != nil && x.r.ProtoMajor == 1 {
 		_ = x.rc.EnableFullDuplex()
@@ -93,7 +93,7 @@ func (x *exchange) answer(f *failure) {
 		panic(http.ErrAbortHandler)
 	}
 	x.finishBody()
-	x.setWriteDeadline()
+	x.startWrite()
 	if x.adjust != nil {
 		x.adjust(x.w.Header())
 	}
@@ -109,13 +109,22 @@ func (x *exchange) finishBody() {
 	}
 }
 
-func (x *exchange) setWriteDeadline() {
+// startWrite gives the client pace to take what is written next.
+func (x *exchange) startWrite() {
 	if x.pace > 0 {
 		_ = x.rc.SetWriteDeadline(time.Now().Add(x.pace))
 	}
 }
 
-// instanceID and revision of the last try, for the log.
+// endWrite: nothing is being written now. On HTTP/2 a deadline that passes ends
+// the stream even so; on HTTP/1.1 it means nothing until the next write.
+func (x *exchange) endWrite() {
+	if x.pace > 0 && x.r.ProtoMajor == 2 {
+		_ = x.rc.SetWriteDeadline(time.Time{})
+	}
+}
+
+// last is the instance of the last try, for the log; nil: there was none.
 func (x *exchange) last() *instance {
 	if len(x.tried) == 0 {
 		return nil

@@ -204,7 +204,7 @@ func (v *visit) challenge(code string) {
 func (v *visit) preflight() {
 	v.bodyLeft()
 	v.finishBody()
-	v.setWriteDeadline()
+	v.startWrite()
 	h := v.w.Header()
 	h["X-Request-Id"] = []string{v.reqID}
 	v.route.cors.Preflight(v.r.Header, h)

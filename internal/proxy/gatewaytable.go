@@ -31,12 +31,6 @@ type gatewayKeepers struct {
 	limiters map[edgeKey]*gateway.Limiter
 }
 
-func (k *gatewayKeepers) close() {
-	if k.verifier != nil {
-		k.verifier.Close()
-	}
-}
-
 // defaults for snapshots that leave them out
 const (
 	defaultMaxHeader = 64 << 10

@@ -76,11 +76,7 @@ func (e *Engine) dispatch(l *listener, c net.Conn) {
 	}
 	switch {
 	case en.Role == route.RoleGateway:
-		if s := e.gatewayServer(); s != nil {
-			s.hand(&conn{TCPConn: tcp, listener: l})
-			return
-		}
-		_ = c.Close()
+		e.handToGateway(&conn{TCPConn: tcp, listener: l})
 	case en.edge != nil && en.edge.svc.protocol == route.TCP:
 		e.inFlight.Add(1)
 		e.tasks.Go(func() {
@@ -88,8 +84,25 @@ func (e *Engine) dispatch(l *listener, c net.Conn) {
 			e.relayTCP(en.edge, tcp)
 		})
 	default:
-		e.internal.hand(&conn{TCPConn: tcp, listener: l})
+		if !e.internal.hand(&conn{TCPConn: tcp, listener: l}) {
+			_ = c.Close()
+		}
 	}
+}
+
+// handToGateway finds the gateway's server, which may be just being replaced.
+func (e *Engine) handToGateway(c *conn) {
+	for s := e.gatewayServer(); s != nil; {
+		if s.hand(c) {
+			return
+		}
+		now := e.gatewayServer()
+		if now == s {
+			break
+		}
+		s = now
+	}
+	_ = c.Close()
 }
 
 // conn is a client's connection that knows where it came in.

@@ -179,19 +179,19 @@ func TestBudgetHolds(t *testing.T) {
 func TestStaleConnections(t *testing.T) {
 	r := newRig(t)
 	l := mustListen(t)
-	srv := &http.Server{Handler: text("ok"), IdleTimeout: 3 * time.Millisecond}
+	srv := &http.Server{Handler: text("ok"), IdleTimeout: 50 * time.Millisecond}
 	go func() { _ = srv.Serve(l) }()
 	t.Cleanup(func() { _ = srv.Close() })
 	r.service("s", route.HTTP1, "s-1", l.Addr().String())
 	edge := r.edge("x", "s", route.Policy{})
 	r.apply()
 	c := client(t)
-	for i := range 200 {
+	for i := range 20 {
 		req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, edge, strings.NewReader("hello"))
 		if resp, body := do(t, c, req); resp.StatusCode != 200 {
 			t.Fatalf("%d: %s %s", i, resp.Status, body)
 		}
-		time.Sleep(time.Duration(i%5) * time.Millisecond)
+		time.Sleep(time.Duration(i%2) * 100 * time.Millisecond)
 	}
 }
 

@@ -13,8 +13,9 @@ import (
 func (x *exchange) informational(code int, from map[string][]string) {
 	h := x.w.Header()
 	maps.Copy(h, from)
-	x.setWriteDeadline()
+	x.startWrite()
 	x.w.WriteHeader(code)
+	x.endWrite()
 	for k := range from {
 		delete(h, k)
 	}
@@ -33,7 +34,6 @@ func (x *exchange) relay(resp *http.Response, inst *instance) {
 	announced := announceTrailers(h, resp.Trailer)
 	x.finishBody()
 	x.status = resp.StatusCode
-	x.setWriteDeadline()
 	x.w.WriteHeader(resp.StatusCode)
 
 	err := x.copyBody(resp)
@@ -42,6 +42,7 @@ func (x *exchange) relay(resp *http.Response, inst *instance) {
 		return
 	}
 	copyTrailers(h, resp.Trailer, announced)
+	x.startWrite() // the server writes the rest when the handler returns
 	x.done = true
 }
 
@@ -119,7 +120,10 @@ func (x *exchange) copyBody(resp *http.Response) error {
 	flush := resp.ContentLength < 0 || strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream")
 	if flush {
 		// The header, now: the first event may take long.
-		if err := x.flush(); err != nil {
+		x.startWrite()
+		err := x.rc.Flush()
+		x.endWrite()
+		if err != nil {
 			return clientSide{err}
 		}
 	}
@@ -140,12 +144,13 @@ func (x *exchange) pump(src io.Reader, buf []byte, flush, small bool) (full bool
 	for {
 		n, rerr := src.Read(buf)
 		if n > 0 {
-			x.setWriteDeadline()
+			x.startWrite()
 			w, werr := x.w.Write(buf[:n])
 			x.out += int64(w)
 			if werr == nil && flush {
-				werr = x.flush()
+				werr = x.rc.Flush()
 			}
+			x.endWrite()
 			if werr != nil {
 				return false, clientSide{werr}
 			}
@@ -160,8 +165,6 @@ func (x *exchange) pump(src io.Reader, buf []byte, flush, small bool) (full bool
 		}
 	}
 }
-
-func (x *exchange) flush() error { return x.rc.Flush() }
 
 // clientSide marks an error of writing to the client.
 type clientSide struct{ error }

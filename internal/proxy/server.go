@@ -61,12 +61,13 @@ func (e *Engine) newServer(set settings) *server {
 	return s
 }
 
-// hand gives the server a connection to serve.
-func (s *server) hand(c net.Conn) {
+// hand gives the server a connection to serve, unless it takes none any more.
+func (s *server) hand(c net.Conn) bool {
 	select {
 	case s.in.conns <- c:
+		return true
 	case <-s.in.done:
-		_ = c.Close()
+		return false
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"net/url"
+	"os"
 	"sync"
 	"time"
 
@@ -170,14 +171,14 @@ func setPath(u *url.URL, raw string) {
 
 // explain turns the error of a try into a failure, and says whose doing it was.
 func (x *exchange) explain(ctx context.Context, t *tryResult, inst *instance) (*failure, verdict) {
+	if f := x.bodyFailure(inst); f != nil {
+		return f, neutral
+	}
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, errTimeout):
 		return x.failed(UpstreamTimeout, inst, fmt.Sprintf("no response header within %s", x.edg.policy.Timeout)), bad
 	case cause != nil:
 		return x.failed(ClientGone, inst, ""), neutral
-	}
-	if f := x.bodyFailure(inst); f != nil {
-		return f, neutral
 	}
 	if e, ok := errors.AsType[dialError](t.err); ok {
 		return x.failed(UpstreamConnect, inst, shortError(e.error)), bad
@@ -187,12 +188,15 @@ func (x *exchange) explain(ctx context.Context, t *tryResult, inst *instance) (*
 
 // bodyFailure is what went wrong on the client's side of the body, if anything.
 func (x *exchange) bodyFailure(inst *instance) *failure {
-	switch err := x.body.clientError(); {
+	gone := x.r.Context().Err() != nil
+	switch err := x.body.clientError(gone); {
 	case err == nil:
 		return nil
 	case errors.Is(err, errBodyTooLarge):
 		return x.failed(BodyTooLarge, nil, fmt.Sprintf("at most %d bytes", x.bodyMax))
-	case x.r.Context().Err() != nil:
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return x.failed(BodyBroken, nil, fmt.Sprintf("nothing came for %s", x.pace))
+	case gone:
 		return x.failed(ClientGone, inst, "")
 	default:
 		return x.failed(BodyBroken, nil, shortError(err))

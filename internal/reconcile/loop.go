@@ -51,6 +51,8 @@ type Loop struct {
 	dropped map[string]uint64 // draining instance → number of the first routes without it
 	rebuilt bool              // routes must be published though the set is the same
 	timer   *time.Timer
+	settled time.Time     // when the last plan was carried out
+	took    time.Duration // how long it took
 }
 
 // NewLoop returns a loop that begins with what an earlier daemon observed.
@@ -71,7 +73,7 @@ func (l *Loop) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case e := <-l.events:
-			l.take(e)
+			l.take(ctx, e)
 		case <-l.timer.C:
 			l.settle(time.Now())
 		}
@@ -84,26 +86,40 @@ type event struct {
 	look bool
 }
 
-// take takes in an event and what has piled up behind it, so that a burst costs
-// one plan. Whoever looks sees what came before, carried out.
-func (l *Loop) take(e event) {
+// take takes in an event and those behind it, so that a burst costs one plan.
+// Whoever looks sees what came before, carried out.
+func (l *Loop) take(ctx context.Context, e event) {
 	news := false
-	for more := true; more; {
+	pause := time.NewTimer(l.rest())
+	defer pause.Stop()
+	for {
 		if e.look && news {
 			l.settle(time.Now())
 			news = false
 		}
 		e.do()
 		news = news || !e.look
+		if !news && len(l.events) == 0 {
+			return
+		}
 		select {
 		case e = <-l.events:
-		default:
-			more = false
+			continue
+		case <-pause.C:
+		case <-ctx.Done():
 		}
-	}
-	if news {
 		l.settle(time.Now())
+		return
 	}
+}
+
+// restMost bounds how long events are gathered before the next plan.
+const restMost = 20 * time.Millisecond
+
+// rest is how long to gather events now: as long as the last plan took, so that
+// a burst of events in a large app leaves half of the time to others.
+func (l *Loop) rest() time.Duration {
+	return min(l.took, restMost) - time.Since(l.settled)
 }
 
 // maxRounds bounds how often a plan's own effects lead to another plan at once.
@@ -132,6 +148,8 @@ func (l *Loop) settle(now time.Time) {
 		l.timer.Reset(time.Until(l.plan.Wake))
 	}
 	l.effects.Changed()
+	l.settled = time.Now()
+	l.took = l.settled.Sub(now)
 }
 
 func (l *Loop) apply(a Action, now time.Time) {

@@ -10,3 +10,6 @@ func memoryTotal() int64 {
 	}
 	return int64(info.Totalram) * int64(info.Unit) //nolint:gosec,unconvert // fits; the type differs by architecture
 }
+
+// replaceFD makes descriptor to the same file as from.
+func replaceFD(from, to int) error { return unix.Dup3(from, to, 0) }
