@@ -99,9 +99,7 @@ func (p *program) launch(ctx context.Context, cancel context.CancelFunc, signals
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if l.session, err = p.start(ctx, t); err == nil {
-			l.applied, err = p.apply(ctx, l.session, t, file, o)
-		}
+		l.session, l.applied, err = p.startAndApply(ctx, t, file, o)
 	}()
 	interrupted := false
 	for {
@@ -114,6 +112,29 @@ func (p *program) launch(ctx context.Context, cancel context.CancelFunc, signals
 				cancel()
 			}
 			interrupted = true
+		}
+	}
+}
+
+// startAndApply tries again where it met a daemon on its way out.
+func (p *program) startAndApply(ctx context.Context, t target, file *appfile.File, o upOptions) (*session, *banyanv1.ApplyResponse, error) {
+	for tries := 1; ; tries++ {
+		s, err := p.start(ctx, t)
+		if err != nil {
+			return nil, nil, err
+		}
+		applied, err := p.apply(ctx, s, t, file, o)
+		if err == nil {
+			return s, applied, nil
+		}
+		s.close()
+		if tries == 3 || !gone(err) {
+			return nil, nil, err
+		}
+		select {
+		case <-time.After(reconnectPause):
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
 		}
 	}
 }

@@ -3,6 +3,7 @@ package daemon
 import (
 	"fmt"
 	"hash/fnv"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -139,10 +140,17 @@ func give(dir string, to account) error {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok && stat.Uid == to.uid && stat.Gid == to.gid {
 		return nil
 	}
-	return filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+	// Inside a root, so that a link that the owner of old data put there does not
+	// lead this to files elsewhere.
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	defer root.Close()
+	return fs.WalkDir(root.FS(), ".", func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		return os.Lchown(path, int(to.uid), int(to.gid))
+		return root.Lchown(path, int(to.uid), int(to.gid))
 	})
 }

@@ -33,8 +33,8 @@ func dead(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// breaking accepts a connection, reads a request and breaks it.
-func breaking(t *testing.T, hits *atomic.Int32) string {
+// breaking accepts a connection, reads n bytes of a request and breaks it.
+func breaking(t *testing.T, hits *atomic.Int32, n int64) string {
 	t.Helper()
 	l := mustListen(t)
 	go func() {
@@ -43,8 +43,7 @@ func breaking(t *testing.T, hits *atomic.Int32) string {
 			if err != nil {
 				return
 			}
-			b := make([]byte, 1)
-			_, _ = c.Read(b)
+			_, _ = io.CopyN(io.Discard, c, n)
 			hits.Add(1)
 			_ = c.(*net.TCPConn).SetLinger(0)
 			_ = c.Close()
@@ -112,7 +111,7 @@ func TestRetries(t *testing.T) {
 		{"broken, idempotent", "GET", "", "breaks", 1, 200, ""},
 		{"broken, idempotent with body", "PUT", "hello", "breaks", 1, 200, ""},
 		{"broken, not idempotent", "POST", "hello", "breaks", 1, 502, UpstreamReset},
-		{"broken, body too large to replay", "PUT", strings.Repeat("x", 1<<20), "breaks", 1, 502, UpstreamReset},
+		{"broken, body too large to replay", "PUT", strings.Repeat("x", 1<<20), "breaks late", 1, 502, UpstreamReset},
 		{"503, idempotent", "GET", "", "503", 1, 200, ""},
 		{"503, not idempotent", "POST", "", "503", 1, 503, ""},
 		{"503 that asks for patience", "GET", "", "patience", 1, 503, ""},
@@ -122,10 +121,11 @@ func TestRetries(t *testing.T) {
 			r := newRig(t)
 			var hits, good atomic.Int32
 			first := map[string]func() string{
-				"dead":   func() string { return dead(t) },
-				"breaks": func() string { return breaking(t, &hits) },
-				"503":    func() string { return backend(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }) },
-				"500":    func() string { return backend(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }) },
+				"dead":        func() string { return dead(t) },
+				"breaks":      func() string { return breaking(t, &hits, 1) },
+				"breaks late": func() string { return breaking(t, &hits, 4*replayLimit) },
+				"503":         func() string { return backend(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }) },
+				"500":         func() string { return backend(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }) },
 				"patience": func() string {
 					return backend(t, func(w http.ResponseWriter, _ *http.Request) {
 						w.Header().Set("Retry-After", "1")
@@ -162,7 +162,7 @@ func TestRetries(t *testing.T) {
 func TestBudgetHolds(t *testing.T) {
 	r := newRig(t)
 	var hits atomic.Int32
-	r.service("s", route.HTTP1, "s-1", breaking(t, &hits), "s-2", breaking(t, &hits))
+	r.service("s", route.HTTP1, "s-1", breaking(t, &hits, 1), "s-2", breaking(t, &hits, 1))
 	edge := r.edge("x", "s", route.Policy{Retries: 3})
 	r.apply()
 	c := client(t)

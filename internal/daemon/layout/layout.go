@@ -91,6 +91,10 @@ func (l Layout) Prepare() error {
 			return fault.New(fault.Denied, "cannot make %s: %w", dir, err).Fix("choose another place with --state-dir")
 		}
 	}
+	if kind := network(l.StateDir); kind != "" {
+		return fault.New(fault.Invalid, "the state directory %s is on a network filesystem (%s), which cannot keep it safe", l.StateDir, kind).
+			Fix("choose a local directory with --state-dir")
+	}
 	// Services that run under users of their own pass through to their data.
 	for _, dir := range []string{l.StateDir, l.Builds, l.Data} {
 		if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // search permission only: names below are not listed
