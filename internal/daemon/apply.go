@@ -23,9 +23,7 @@ var _ admin.Engine = (*daemon)(nil)
 func (d *daemon) Apply(ctx context.Context, r admin.Apply) (admin.Applied, error) {
 	done, err := d.apply(ctx, r)
 	if err != nil && d.effects.current.Load() == nil {
-		if err := d.beginDown(ctx, true); err != nil {
-			d.log.Error("the daemon stays without an app", "error", err)
-		}
+		d.beginDown(ctx, true)
 	}
 	return done, err
 }

@@ -11,12 +11,10 @@ import (
 )
 
 // Down implements admin.Engine. When it returns nil nothing is left but this
-// process, which ends next. That the app goes down is durable: a daemon that is
-// killed on the way is followed by one that goes on with it.
+// process, which ends next. That the app goes down is durable, if the disk lets
+// it: a daemon that is killed on the way is followed by one that goes on with it.
 func (d *daemon) Down(ctx context.Context, force bool) error {
-	if err := d.beginDown(ctx, force); err != nil {
-		return err
-	}
+	d.beginDown(ctx, force)
 	for {
 		changed := d.Changes()
 		left, down := 0, false
@@ -44,17 +42,17 @@ func (d *daemon) Down(ctx context.Context, force bool) error {
 	}
 }
 
-func (d *daemon) beginDown(ctx context.Context, force bool) error {
+func (d *daemon) beginDown(ctx context.Context, force bool) {
 	d.applying.Lock()
 	defer d.applying.Unlock()
 	if err := d.store.Put(ctx, kindMeta, keyDown, true); err != nil {
-		return err
+		// A full disk must not keep an app from being stopped.
+		d.log.Error("that the app goes down is not durable: a daemon that is killed now is followed by one that starts it again", "error", err)
 	}
 	d.loop.Update(func(desired *reconcile.Desired, _ *model.Observed) {
 		desired.Down, desired.Force = true, desired.Force || force
 	})
 	d.goingDown.Do(func() { close(d.going) })
-	return nil
 }
 
 // endWhenDown dismantles the app once it goes down and no instance is left.
@@ -108,7 +106,7 @@ func (d *daemon) dismantle(ctx context.Context, force bool) error {
 	d.store.Queue(kindProcess, dataPlaneID, nil, d.effects.unsaved)
 	d.store.Queue(kindMeta, keyDesired, nil, d.effects.unsaved)
 	if err := d.store.Delete(ctx, kindMeta, keyDown); err != nil {
-		return err
+		d.log.Error("what is stored says that the app is up", "error", err)
 	}
 	if err := os.Remove(d.layout.ProxySocket); err != nil && !os.IsNotExist(err) {
 		d.log.Warn("a socket is left", "error", err)
