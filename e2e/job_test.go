@@ -83,6 +83,8 @@ jobs:
 func TestJobOnSchedule(t *testing.T) {
 	a := newApp(t, `
 name: cron
+services:
+	idle: {command: "${testapp}"}
 jobs:
 	tick: {command: "${testapp} job 0", schedule: "@every 1s"}
 `)
@@ -101,7 +103,6 @@ jobs:
 		})
 	}
 	three(0)
-	// The schedule has no data plane to start another daemon when the app has no gateway.
 	kill(t, a.pid("daemon"))
 	a.must("ps")
 	three(len(a.runs("tick")))

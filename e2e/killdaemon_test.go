@@ -48,7 +48,7 @@ func (a *app) killDaemon(t *testing.T, l *load) {
 	daemon, plane := int(before.GetDaemon().GetPid()), int(before.GetDataPlane().GetPid())
 	began := kill(t, daemon)
 	var back time.Duration
-	after := a.when(10*time.Second, "a new daemon", func(st *status) error {
+	after := a.when(10*time.Second, "a new daemon", func(st *appStatus) error {
 		if int(st.GetDaemon().GetPid()) == daemon {
 			return errors.New("the old one answers")
 		}
@@ -85,7 +85,7 @@ func (a *app) mustBeWhole(t *testing.T) {
 
 // whole says what is wrong with an app's processes: each instance that the
 // status knows is one process, the one it names, and there are no others.
-func (a *app) whole(st *status) error {
+func (a *app) whole(st *appStatus) error {
 	known, found := pids(st), a.instanceProcesses()
 	for _, s := range st.GetServices() {
 		if int(s.GetDesired()) != len(s.GetInstances()) {

@@ -51,7 +51,7 @@ func (a *app) killPlane(t *testing.T, l *load, kept bool) {
 	if kept {
 		allowed += idle
 	}
-	after := a.when(10*time.Second, "a new data plane", func(st *status) error {
+	after := a.when(10*time.Second, "a new data plane", func(st *appStatus) error {
 		if now := int(st.GetDataPlane().GetPid()); now == plane || now == 0 || !st.GetSettled() {
 			return fmt.Errorf("it is %d", now)
 		}
@@ -98,7 +98,7 @@ func TestStopDataPlane(t *testing.T) {
 	requests, _ := l.flying()
 	began := time.Now()
 	signal(t, plane, syscall.SIGSTOP)
-	a.when(20*time.Second, "a new data plane", func(st *status) error {
+	a.when(20*time.Second, "a new data plane", func(st *appStatus) error {
 		if now := int(st.GetDataPlane().GetPid()); now == plane || now == 0 || !st.GetSettled() {
 			return fmt.Errorf("it is %d", now)
 		}

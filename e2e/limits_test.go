@@ -42,7 +42,7 @@ func TestLimits(t *testing.T) {
 			t.Fatal(err)
 		}
 		reason := ""
-		a.when(20*time.Second, "the kernel to end it", func(st *status) error {
+		a.when(20*time.Second, "the kernel to end it", func(st *appStatus) error {
 			i := service(st, "glutton").GetInstances()[0]
 			if i.GetReason() != "" && i.GetState() == banyanv1.State_STATE_BACKING_OFF {
 				reason = i.GetReason()
@@ -90,7 +90,7 @@ func unenforced(i *banyanv1.Instance) string {
 	return ""
 }
 
-func cpuOf(st *status, name string) time.Duration {
+func cpuOf(st *appStatus, name string) time.Duration {
 	var sum time.Duration
 	for _, i := range service(st, name).GetInstances() {
 		sum += i.GetCpuTime().AsDuration()

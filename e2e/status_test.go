@@ -29,7 +29,8 @@ func (a *app) status() (*banyanv1.Status, error) {
 	return res.GetStatus(), err
 }
 
-type status = banyanv1.Status
+// status is all there is to say of an app.
+type appStatus = banyanv1.Status
 
 // service returns one service of a status.
 func service(st *banyanv1.Status, name string) *banyanv1.Service {

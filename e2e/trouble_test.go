@@ -72,7 +72,7 @@ services:
 	// The delays double: 100 ms, 200, 400, 800, 1600.
 	var delays []time.Duration
 	restarts := int32(0)
-	a.when(30*time.Second, "five delays", func(st *status) error {
+	a.when(30*time.Second, "five delays", func(st *appStatus) error {
 		i := service(st, "bad").GetInstances()[0]
 		if i.GetState() == banyanv1.State_STATE_BACKING_OFF && i.GetRestarts() != restarts {
 			restarts = i.GetRestarts()
@@ -134,9 +134,7 @@ services:
 
 	t.Run("when it crashes", func(t *testing.T) {
 		child := spawn()
-		parent := a.one("parent")
-		kill(t, int(parent.GetPid()))
-		a.settled(20 * time.Second)
+		a.crash(t, "parent")
 		await(t, 5*time.Second, "the child's end", func() error { return gone(child) })
 	})
 	t.Run("when it is scaled down", func(t *testing.T) {
@@ -197,14 +195,14 @@ func TestDownInReverseOrder(t *testing.T) {
 	a.write("banyan.yaml", strings.ReplaceAll(`
 name: order
 services:
-	database: {command: "${testapp}", environment: {STOP_FILE: FILE}}
-	back: {command: "${testapp}", depends_on: [database], environment: {STOP_FILE: FILE}}
-	middle: {command: "${testapp}", calls: {back: {}}, environment: {STOP_FILE: FILE}}
-	front: {command: "${testapp}", calls: {middle: {}}, depends_on: [middle], environment: {STOP_FILE: FILE}}
-`, "FILE", stops))
+	cellar: {command: "${testapp}", environment: {STOP_FILE: "=stops="}}
+	back: {command: "${testapp}", depends_on: [cellar], environment: {STOP_FILE: "=stops="}}
+	middle: {command: "${testapp}", calls: {back: {}}, environment: {STOP_FILE: "=stops="}}
+	front: {command: "${testapp}", calls: {middle: {}}, depends_on: [middle], environment: {STOP_FILE: "=stops="}}
+`, "=stops=", stops))
 	a.up()
 	st := a.settled(10 * time.Second)
-	for _, pair := range [][2]string{{"database", "back"}, {"middle", "front"}} {
+	for _, pair := range [][2]string{{"cellar", "back"}, {"middle", "front"}} {
 		before, after := service(st, pair[0]).GetInstances()[0], service(st, pair[1]).GetInstances()[0]
 		if after.GetStartedAt().AsTime().Before(before.GetReadyAt().AsTime()) {
 			t.Errorf("%s was started at %s, before %s was ready at %s", pair[1], after.GetStartedAt().AsTime(), pair[0], before.GetReadyAt().AsTime())
@@ -220,7 +218,7 @@ services:
 		name, _, _ := strings.Cut(line, " ")
 		order = append(order, name)
 	}
-	if got := strings.Join(order, " "); got != "front middle back database" {
+	if got := strings.Join(order, " "); got != "front middle back cellar" {
 		t.Errorf("they stopped as %s", got)
 	}
 }

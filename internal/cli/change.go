@@ -95,7 +95,13 @@ func (p *program) change(ctx context.Context, service string, timeout time.Durat
 	defer s.close()
 	signals, stop := p.signals()
 	defer stop()
-	if err := ask(ctx, s); err != nil {
+	err = ask(ctx, s)
+	if err != nil && gone(err) { // the daemon died just now: ask the next one, once
+		if err = p.ensure(ctx, t.Layout); err == nil {
+			err = ask(ctx, s)
+		}
+	}
+	if err != nil {
 		return err
 	}
 	r := p.newReporter(p.err, false)

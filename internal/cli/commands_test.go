@@ -204,6 +204,8 @@ func TestExplain(t *testing.T) {
 		{connect.NewError(connect.CodeUnavailable, errText("dial")), "the daemon does not answer; try again, or see daemon.log in the state directory", exitFailed},
 		{connect.NewError(connect.CodeInternal, errText("a defect")), "a defect", exitFailed},
 		{context.Canceled, "interrupted", exitInterrupted},
+		{connect.NewError(connect.CodeCanceled, context.Canceled), "interrupted", exitInterrupted},
+		{connect.NewError(connect.CodeCanceled, errText("reset")), "the daemon ended before it had answered; try again", exitFailed},
 		{&fs.PathError{Op: "open", Path: "/x", Err: fs.ErrPermission}, "/x: permission denied", exitFailed},
 		{errors.New("odd"), "odd", exitFailed},
 	} {

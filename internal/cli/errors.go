@@ -85,7 +85,8 @@ func explainConnect(e *connect.Error) (text string, code int) {
 	case connect.CodeInvalidArgument:
 		return message, exitUsage
 	case connect.CodeCanceled:
-		if fromDaemon {
+		// connect calls a connection that was reset canceled, too.
+		if fromDaemon || !errors.Is(e, context.Canceled) {
 			return "the daemon ended before it had answered; try again", exitFailed
 		}
 		return "interrupted", exitInterrupted
@@ -110,7 +111,7 @@ func gone(err error) bool {
 	}
 	e, ok := errors.AsType[*connect.Error](err)
 	if !ok || !connect.IsWireError(e) {
-		return ok
+		return ok && !errors.Is(e, context.Canceled)
 	}
 	switch e.Code() { // it said so itself, on its way out
 	case connect.CodeUnavailable, connect.CodeAborted, connect.CodeCanceled:

@@ -3,7 +3,9 @@ package proxy
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -23,6 +25,8 @@ type exchange struct {
 	upgrade string // the protocol the client wants to switch to; "": none
 	bodyMax int64  // 0: any
 
+	sent  time.Time     // when the first try began
+	limit time.Duration // from then to the answer's header; 0: none
 	body  *body
 	trace traceID
 	reqID string
@@ -48,8 +52,9 @@ func (x *exchange) run() {
 	ctx, cancel := context.WithCancelCause(x.r.Context())
 	defer cancel(errFinished)
 	var deadline *time.Timer
-	if d := x.edg.policy.Timeout; d > 0 {
-		deadline = time.AfterFunc(d, func() { cancel(errTimeout) })
+	x.sent, x.limit = time.Now(), x.timeLimit()
+	if x.limit > 0 {
+		deadline = time.AfterFunc(x.limit, func() { cancel(errTimeout) })
 		defer deadline.Stop()
 	}
 	x.body = newBody(x.r, x.rc, x.pace, x.bodyMax)
@@ -59,9 +64,8 @@ func (x *exchange) run() {
 	}
 	x.askUpgrade()
 
-	began := time.Now()
 	resp, c := x.tryAll(ctx)
-	x.upstream = time.Since(began)
+	x.upstream = time.Since(x.sent)
 	if resp == nil {
 		x.answer(x.fail)
 		return
@@ -74,6 +78,33 @@ func (x *exchange) run() {
 		return
 	}
 	x.relay(resp, c.inst)
+}
+
+// timeLimit is the edge's timeout, or the deadline that a gRPC client sends, if that is shorter.
+func (x *exchange) timeLimit() time.Duration {
+	limit := x.edg.policy.Timeout
+	if v := x.r.Header["Grpc-Timeout"]; len(v) == 1 {
+		if d, ok := grpcTimeout(v[0]); ok && (limit <= 0 || d < limit) {
+			limit = d
+		}
+	}
+	return limit
+}
+
+// grpcTimeout reads the header's value: up to 8 digits and a unit
+// (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
+func grpcTimeout(v string) (time.Duration, bool) {
+	if len(v) < 2 || len(v) > 9 {
+		return 0, false
+	}
+	unit := map[byte]time.Duration{
+		'H': time.Hour, 'M': time.Minute, 'S': time.Second, 'm': time.Millisecond, 'u': time.Microsecond, 'n': 1,
+	}[v[len(v)-1]]
+	n, err := strconv.ParseUint(v[:len(v)-1], 10, 32)
+	if err != nil || unit == 0 || n == 0 || n > uint64(math.MaxInt64/unit) {
+		return 0, false
+	}
+	return time.Duration(n) * unit, true //nolint:gosec // bounded above
 }
 
 // failed makes a failure that names the edge's ends.

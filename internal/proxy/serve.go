@@ -98,7 +98,8 @@ func (s *serving) run(ctx context.Context, l *link.Listener) error {
 	defer cancel()
 	signals := make(chan os.Signal, 4)
 	// Caught rather than ignored: a daemon that is started here must not inherit that.
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	// SIGPIPE: where stdout or stderr is a pipe, its reader may die before us.
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
 	defer signal.Stop(signals)
 
 	var tasks sync.WaitGroup

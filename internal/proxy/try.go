@@ -175,8 +175,13 @@ func (x *exchange) explain(ctx context.Context, t *tryResult, inst *instance) (*
 		return f, neutral
 	}
 	switch cause := context.Cause(ctx); {
-	case errors.Is(cause, errTimeout):
-		return x.failed(UpstreamTimeout, inst, fmt.Sprintf("no response header within %s", x.edg.policy.Timeout)), bad
+	case errors.Is(cause, errTimeout), cause == nil && x.limit > 0 && time.Since(x.sent) >= x.limit:
+		// The latter: the service knows the deadline and was a moment faster.
+		v := bad
+		if x.limit != x.edg.policy.Timeout {
+			v = neutral // the client's own deadline says nothing about the instance
+		}
+		return x.failed(UpstreamTimeout, inst, fmt.Sprintf("no response header within %s", x.limit)), v
 	case cause != nil:
 		return x.failed(ClientGone, inst, ""), neutral
 	}

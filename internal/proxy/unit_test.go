@@ -267,3 +267,12 @@ func TestEveryCodeHasAMeaning(t *testing.T) {
 		}
 	}
 }
+
+func TestGRPCTimeout(t *testing.T) {
+	for v, want := range map[string]time.Duration{"100m": 100 * time.Millisecond, "2S": 2 * time.Second, "99999999H": 0, "5u": 5000, "1": 0, "": 0,
+		"-1S": 0, "123456789S": 0, "1x": 0, "0S": 0, "7n": 7} {
+		if d, ok := grpcTimeout(v); d != want || ok != (want != 0) {
+			t.Errorf("%q: %v, %v", v, d, ok)
+		}
+	}
+}
