@@ -25,7 +25,7 @@ func long(t *testing.T) {
 // how says how a person gets a program that a test needs.
 var how = map[string]string{
 	"python3":  "install Python 3.9 or later from your package manager or python.org",
-	"node":     "install Node.js 18.2 or later from your package manager or nodejs.org",
+	"node":     "install Node.js 20 or later from your package manager or nodejs.org",
 	"chromium": "install Chromium from your package manager, or name one in BANYAN_E2E_CHROMIUM",
 }
 

@@ -32,6 +32,9 @@ func wire(err error) error {
 	if err == nil {
 		return nil
 	}
+	if errors.Is(err, context.Canceled) { // by a caller that went, who sees nothing of it, or by a daemon that ends
+		return connect.NewError(connect.CodeUnavailable, err)
+	}
 	return connect.NewError(codes[fault.CodeOf(err)], err)
 }
 

@@ -22,6 +22,7 @@ const (
 	secret    = "internal/secret"
 	dataplane = "internal/dataplane"
 	admin     = "internal/admin"
+	ignore    = "internal/ignore"
 	cli       = "internal/cli"
 	screen    = "internal/cli/screen"
 	view      = "internal/cli/view"
@@ -58,6 +59,7 @@ var table = []room{
 	// The shared vocabulary.
 	{name: appfile, why: leafWhy},
 	{name: fault, why: leafWhy},
+	{name: ignore, why: "the build and the CLI's watch must agree on what a source is, and it knows nothing else"},
 	{name: model, imports: []string{appfile}, why: "it adds the observed half to the app file's desired half and depends on that alone"},
 
 	// The control API's contract.
@@ -69,7 +71,7 @@ var table = []room{
 	{name: reconcile, imports: vocabulary, why: engineWhy},
 	{name: logs, imports: vocabulary, why: engineWhy},
 	{name: probe, imports: vocabulary, why: engineWhy},
-	{name: build, imports: vocabulary, why: engineWhy},
+	{name: build, imports: with(vocabulary, ignore), why: engineWhy},
 	{name: ports, imports: vocabulary, why: engineWhy},
 	{name: secret, imports: vocabulary, why: engineWhy},
 	{name: route, imports: vocabulary, why: engineWhy},
@@ -98,7 +100,7 @@ var table = []room{
 	},
 	{name: view, imports: []string{contract}, why: "it turns what the control API answers into text and does nothing else"},
 	{name: screen, imports: []string{view}, why: "it draws lines and knows nothing of what they say"},
-	{name: watch, imports: []string{fault}, why: "it watches directories and knows nothing of what is in them"},
+	{name: watch, imports: []string{fault, ignore}, why: "it watches directories and knows nothing of what is in them"},
 	{
 		name:    cli,
 		imports: []string{appfile, contract, connect, fault, secret, layout, launch, screen, view, watch},

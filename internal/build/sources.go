@@ -12,21 +12,15 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
-
-	gitignore "github.com/sabhiram/go-gitignore"
 
 	"github.com/banyanrun/banyan/internal/fault"
+	"github.com/banyanrun/banyan/internal/ignore"
 )
-
-// neverSources are directories that do not belong to any service's sources.
-var neverSources = []string{".git", ".banyan", "node_modules", "__pycache__", ".venv"}
 
 // Sources hashes what builds depend on. It remembers the files that it has read
 // for as long as size, time and inode stay the same. It is not safe for concurrent use.
 type Sources struct {
 	files map[string]fileSum
-	dirs  map[string]*gitignore.GitIgnore // .gitignore by directory; nil: none
 	hash  func(path string) ([32]byte, error)
 }
 
@@ -37,50 +31,54 @@ type fileSum struct {
 
 // NewSources returns an empty memory.
 func NewSources() *Sources {
-	return &Sources{files: map[string]fileSum{}, dirs: map[string]*gitignore.GitIgnore{}, hash: hashFile}
+	return &Sources{files: map[string]fileSum{}, hash: hashFile}
 }
 
 // Hash returns the hash of the paths' content, names and permissions. Paths are
 // relative to dir; directories are taken whole, less what .gitignore files name.
 // With no paths it is dir itself.
 func (s *Sources) Hash(dir string, paths []string) (string, error) {
-	clear(s.dirs) // .gitignore files change too
 	if len(paths) == 0 {
 		paths = []string{"."}
 	}
 	h := sha256.New()
 	for _, p := range slices.Sorted(slices.Values(paths)) {
 		root := filepath.Join(dir, p)
-		if _, err := os.Stat(root); err != nil {
+		info, err := os.Stat(root)
+		if err != nil {
 			return "", fault.New(fault.Invalid, "sources: %s does not exist", root).Fix("correct sources in the app file")
 		}
-		if err := s.walk(h, dir, root); err != nil {
+		if err := s.walk(h, dir, root, fs.FileInfoToDirEntry(info), nil); err != nil {
 			return "", fmt.Errorf("sources: %w", err)
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-func (s *Sources) walk(h hash.Hash, dir, root string) error {
-	return filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // removed while we walk: the next hash is another one
-		}
+// walk adds what is at path, which is a file or a directory below base.
+func (s *Sources) walk(h hash.Hash, base, path string, e fs.DirEntry, rules *ignore.Rules) error {
+	if !e.IsDir() {
+		rel, err := filepath.Rel(base, path)
 		if err != nil {
 			return err
-		}
-		rel, err := filepath.Rel(dir, path)
-		if err != nil {
-			return err
-		}
-		if path != root && (e.IsDir() && slices.Contains(neverSources, e.Name()) || s.ignored(dir, path, e.IsDir())) {
-			if e.IsDir() {
-				return filepath.SkipDir
-			}
-			return nil
 		}
 		return s.add(h, rel, path, e)
-	})
+	}
+	rules = ignore.In(path, rules)
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return ignoreGone(err) // removed while we walk: the next hash is another one
+	}
+	for _, e := range entries {
+		below := filepath.Join(path, e.Name())
+		if rules.Ignores(below, e.IsDir()) {
+			continue
+		}
+		if err := s.walk(h, base, below, e, rules); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // add writes one entry to the hash: its name, its kind and its content's sum.
@@ -156,37 +154,6 @@ func hashFile(path string) (sum [32]byte, err error) {
 	}
 	h.Sum(sum[:0])
 	return sum, nil
-}
-
-// ignored asks the .gitignore files from dir down to the path's directory.
-func (s *Sources) ignored(dir, path string, isDir bool) bool {
-	for at := filepath.Dir(path); ; at = filepath.Dir(at) {
-		rel, err := filepath.Rel(at, path)
-		if err != nil {
-			return false
-		}
-		if isDir {
-			rel += "/"
-		}
-		if g := s.gitignore(at); g != nil && g.MatchesPath(rel) {
-			return true
-		}
-		if at == dir || len(at) <= 1 || !strings.HasPrefix(at, dir) {
-			return false
-		}
-	}
-}
-
-func (s *Sources) gitignore(dir string) *gitignore.GitIgnore {
-	if g, ok := s.dirs[dir]; ok {
-		return g
-	}
-	g, err := gitignore.CompileIgnoreFile(filepath.Join(dir, ".gitignore"))
-	if err != nil {
-		g = nil
-	}
-	s.dirs[dir] = g
-	return g
 }
 
 // digestTree hashes an output directory whole.

@@ -31,6 +31,11 @@ func (d *daemon) Apply(ctx context.Context, r admin.Apply) (admin.Applied, error
 func (d *daemon) apply(ctx context.Context, r admin.Apply) (admin.Applied, error) {
 	d.applying.Lock()
 	defer d.applying.Unlock()
+	select {
+	case <-d.gone:
+		return admin.Applied{}, fault.New(fault.Unavailable, "the daemon is ending").Fix("try again")
+	default:
+	}
 	app, err := load(r)
 	if err != nil {
 		return admin.Applied{}, err

@@ -59,7 +59,7 @@ type daemon struct {
 	effects   *effects
 	loop      *reconcile.Loop
 
-	leaving  []string      // what an earlier daemon was draining; only the keeper's callbacks touch it
+	leaving  []string   // what an earlier daemon was draining; only the keeper's callbacks touch it
 	applying sync.Mutex // one apply, scale or restart at a time
 	// going is closed when the app first begins to go down, gone when it is
 	// down and the daemon ends.

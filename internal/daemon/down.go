@@ -72,9 +72,8 @@ func (d *daemon) endWhenDown(ctx context.Context) error {
 			return err
 		}
 		if empty && d.applying.TryLock() {
-			err := d.dismantle(context.WithoutCancel(ctx), force)
-			d.applying.Unlock()
-			if err != nil {
+			defer d.applying.Unlock() // whoever waits for it sees that the app is gone
+			if err := d.dismantle(context.WithoutCancel(ctx), force); err != nil {
 				return err
 			}
 			close(d.gone)

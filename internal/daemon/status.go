@@ -18,7 +18,9 @@ import (
 // Status implements admin.Engine.
 func (d *daemon) Status(ctx context.Context, usage bool) (*model.Status, error) {
 	st := &model.Status{}
+	var latest route.Version
 	err := d.loop.Read(ctx, func(desired reconcile.Desired, obs *model.Observed, plan reconcile.Plan) {
+		latest = route.Version{Epoch: d.effects.epoch, N: d.effects.number}
 		st.App, st.GoingDown = desired.App, desired.Down
 		st.Services = reconcile.Summarize(desired, obs, plan)
 	})
@@ -33,7 +35,7 @@ func (d *daemon) Status(ctx context.Context, usage bool) (*model.Status, error) 
 	}
 	slices.Sort(st.GatewayURLs)
 	st.Daemon = model.ProcessStatus{PID: os.Getpid(), Version: d.version, Started: d.started, Ready: true}
-	st.DataPlane = d.proxyStatus(usage)
+	st.DataPlane = d.proxyStatus(usage, latest)
 	if usage {
 		st.Usage = d.effects.usage()
 		st.Daemon.Usage = selfUsage()
@@ -53,7 +55,8 @@ func gatewayURL(addr string) string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
-func (d *daemon) proxyStatus(usage bool) model.ProcessStatus {
+// proxyStatus says how the data plane is; it is ready when it works by the latest routes.
+func (d *daemon) proxyStatus(usage bool, latest route.Version) model.ProcessStatus {
 	d.mu.Lock()
 	p, started := d.proxy, d.proxyStarted
 	d.mu.Unlock()
@@ -62,8 +65,8 @@ func (d *daemon) proxyStatus(usage bool) model.ProcessStatus {
 	case p == nil:
 		st.Ready, st.Reason = false, "is being started"
 		return st
-	case d.keeper.Version() == route.Version{}:
-		st.Ready, st.Reason = false, "has no routes yet"
+	case d.keeper.Version() != latest:
+		st.Ready, st.Reason = false, "has not acknowledged the latest routes yet"
 	}
 	st.PID = p.Identity().PID
 	if usage {

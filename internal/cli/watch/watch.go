@@ -12,6 +12,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 
 	"github.com/banyanrun/banyan/internal/fault"
+	"github.com/banyanrun/banyan/internal/ignore"
 )
 
 // Quiet is how long nothing may happen before a burst counts as over.
@@ -24,8 +25,8 @@ type Watcher struct {
 	done    sync.WaitGroup
 
 	mu    sync.Mutex
-	files map[string]bool     // single files that count
-	dirs  map[string]*ignorer // directories that count, with what to ignore there; nil: only files
+	files map[string]bool          // single files that count
+	dirs  map[string]*ignore.Rules // directories that count, with what to ignore there; nil: only files
 }
 
 // Start begins to watch paths: absolute names of files, which need not exist
@@ -58,7 +59,7 @@ func (w *Watcher) Follow(paths []string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	before := w.dirs
-	w.files, w.dirs = map[string]bool{}, map[string]*ignorer{}
+	w.files, w.dirs = map[string]bool{}, map[string]*ignore.Rules{}
 	for _, path := range paths {
 		if err := w.add(path); err != nil {
 			return err
@@ -74,7 +75,7 @@ func (w *Watcher) Follow(paths []string) error {
 
 func (w *Watcher) add(path string) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return w.addTree(path, ignorerFor(path, nil))
+		return w.addTree(path, ignore.In(path, nil))
 	}
 	// A file is watched through its directory: editors replace files.
 	w.files[path] = true
@@ -86,11 +87,11 @@ func (w *Watcher) add(path string) error {
 	return w.addDir(dir)
 }
 
-func (w *Watcher) addTree(dir string, ignore *ignorer) error {
+func (w *Watcher) addTree(dir string, rules *ignore.Rules) error {
 	if w.dirs[dir] != nil {
 		return nil
 	}
-	w.dirs[dir] = ignore
+	w.dirs[dir] = rules
 	if err := w.addDir(dir); err != nil {
 		return err
 	}
@@ -100,10 +101,10 @@ func (w *Watcher) addTree(dir string, ignore *ignorer) error {
 	}
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
-		if !e.IsDir() || ignore.ignores(path, true) {
+		if !e.IsDir() || rules.Ignores(path, true) {
 			continue
 		}
-		if err := w.addTree(path, ignorerFor(path, ignore)); err != nil {
+		if err := w.addTree(path, ignore.In(path, rules)); err != nil {
 			return err
 		}
 	}
@@ -171,16 +172,12 @@ func (w *Watcher) counts(event fsnotify.Event) bool {
 		return true
 	}
 	dir := filepath.Dir(event.Name)
-	ignore := w.dirs[dir]
-	if ignore == nil {
+	rules := w.dirs[dir]
+	if rules == nil {
 		return false
 	}
 	if filepath.Base(event.Name) == ".gitignore" {
-		parent := ignore
-		if ignore.dir == dir {
-			parent = ignore.parent
-		}
-		w.dirs[dir] = ignorerFor(dir, parent)
+		w.dirs[dir] = rules.Again(dir)
 	}
 	info, err := os.Lstat(event.Name)
 	isDir := err == nil && info.IsDir()
@@ -188,12 +185,12 @@ func (w *Watcher) counts(event fsnotify.Event) bool {
 		_, isDir = w.dirs[event.Name]
 		delete(w.dirs, event.Name)
 	}
-	if ignore.ignores(event.Name, isDir) {
+	if rules.Ignores(event.Name, isDir) {
 		return false
 	}
 	if isDir && event.Has(fsnotify.Create) {
 		// A failure here is a limit; the tree is watched as far as it goes.
-		_ = w.addTree(event.Name, ignorerFor(event.Name, ignore))
+		_ = w.addTree(event.Name, ignore.In(event.Name, rules))
 	}
 	return true
 }

@@ -66,6 +66,7 @@ func start(ctx context.Context, l layout.Layout, binary string) error {
 	argv := Argv(l, binary)
 	cmd := exec.Command(argv[0], argv[1:]...) //nolint:gosec,noctx // our own program; it outlives this one
 	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", log, log
+	cmd.Env = environment()
 	detach(cmd)
 	if err := cmd.Start(); err != nil {
 		return fault.New(fault.Internal, "cannot start the daemon: %w", err)
@@ -76,6 +77,22 @@ func start(ctx context.Context, l layout.Layout, binary string) error {
 		close(ended)
 	}()
 	return await(ctx, l, ended)
+}
+
+// environment is ours, with the path of the secrets' key made absolute: the
+// daemon works in another directory.
+func environment() []string {
+	const keyFile = "BANYAN_SECRET_KEY_FILE"
+	env := os.Environ()
+	path := os.Getenv(keyFile)
+	if path == "" || filepath.IsAbs(path) {
+		return env
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return env // the daemon says that it cannot read the key
+	}
+	return append(env, keyFile+"="+abs)
 }
 
 // await polls the control socket: a daemon that somebody else has started

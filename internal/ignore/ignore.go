@@ -1,4 +1,4 @@
-package watch
+package ignore
 
 import (
 	"os"
@@ -14,11 +14,12 @@ var never = map[string]bool{".git": true, ".banyan": true, "node_modules": true,
 // scratch matches what editors write beside the file that is being edited.
 var scratch = regexp.MustCompile(`^(\.#.*|#.*#|.*~|\..*\.sw[a-z]|4913|\.goutputstream-.*|.*\.tmp|.*___jb_(tmp|old)___)$`)
 
-// ignorer is the .gitignore of a directory, and those above it.
-type ignorer struct {
+// Rules are what is ignored in a directory: its .gitignore and those above it.
+// They are safe for concurrent use.
+type Rules struct {
 	dir    string
 	rules  []rule
-	parent *ignorer
+	parent *Rules
 }
 
 type rule struct {
@@ -27,17 +28,17 @@ type rule struct {
 	dirOnly bool
 }
 
-// ignorerFor reads dir's .gitignore and, without a parent, those of the
-// directories above up to the root of the repository.
-func ignorerFor(dir string, parent *ignorer) *ignorer {
+// In reads dir's .gitignore. parent are the rules of the directory above; nil:
+// they are read too, up to the root of the repository.
+func In(dir string, parent *Rules) *Rules {
 	if parent == nil && !isRepository(dir) && dir != filepath.Dir(dir) && inRepository(dir) {
-		parent = ignorerFor(filepath.Dir(dir), nil)
+		parent = In(filepath.Dir(dir), nil)
 	}
 	data, err := os.ReadFile(filepath.Join(dir, ".gitignore"))
 	if err != nil && parent != nil {
 		return parent
 	}
-	return &ignorer{dir: dir, rules: parseRules(string(data)), parent: parent}
+	return &Rules{dir: dir, rules: parseRules(string(data)), parent: parent}
 }
 
 func isRepository(dir string) bool {
@@ -56,8 +57,8 @@ func inRepository(dir string) bool {
 	}
 }
 
-// ignores decides about path, whose directory is not ignored itself.
-func (g *ignorer) ignores(path string, isDir bool) bool {
+// Ignores decides about path, whose directory is not ignored itself.
+func (g *Rules) Ignores(path string, isDir bool) bool {
 	name := filepath.Base(path)
 	if never[name] || scratch.MatchString(name) {
 		return true
@@ -74,8 +75,16 @@ func (g *ignorer) ignores(path string, isDir bool) bool {
 	return false
 }
 
+// Again reads the rules of dir anew, which are these or were inherited from these.
+func (g *Rules) Again(dir string) *Rules {
+	if g.dir == dir {
+		return In(dir, g.parent)
+	}
+	return In(dir, g)
+}
+
 // decide lets the last rule that matches win.
-func (g *ignorer) decide(rel string, isDir bool) (ignored, decided bool) {
+func (g *Rules) decide(rel string, isDir bool) (ignored, decided bool) {
 	for _, r := range slices.Backward(g.rules) {
 		if (isDir || !r.dirOnly) && r.match.MatchString(rel) {
 			return !r.negate, true
