@@ -4,8 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/banyanrun/banyan/internal/dataplane"
@@ -72,11 +70,8 @@ type ProxyOptions struct {
 }
 
 // RunProxy is the data plane's process: it runs until the daemon shuts it down,
-// or a signal does. Its access log goes to standard output.
+// or SIGTERM does. Its access log goes to standard output.
 func RunProxy(ctx context.Context, o ProxyOptions) error {
-	signal.Ignore(syscall.SIGHUP, syscall.SIGINT, syscall.SIGPIPE)
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
-	defer stop()
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	return proxy.Serve(ctx, proxy.ServeConfig{Socket: o.Socket, Version: o.Version, Log: log})
 }
