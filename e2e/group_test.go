@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"sync"
 	"testing"
 )
@@ -20,6 +21,17 @@ func long(t *testing.T) {
 	default:
 		t.Skip("skipped: `make e2e` runs the long end-to-end tests")
 	}
+}
+
+// rounds is how often something is done: less often in the quick group.
+func rounds(quick, long int) int {
+	if n, err := strconv.Atoi(os.Getenv("BANYAN_E2E_ROUNDS")); err == nil {
+		return n
+	}
+	if os.Getenv("BANYAN_E2E") == "" {
+		return quick
+	}
+	return long
 }
 
 // how says how a person gets a program that a test needs.

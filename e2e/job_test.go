@@ -81,6 +81,7 @@ jobs:
 // A scheduled job runs by its schedule, one run at a time, also after the
 // daemon has died.
 func TestJobOnSchedule(t *testing.T) {
+	long(t)
 	a := newApp(t, `
 name: cron
 services:

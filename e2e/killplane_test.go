@@ -14,7 +14,7 @@ import (
 func TestKillDataPlaneFreshConnections(t *testing.T) {
 	a := startTiny(t, 2, 2)
 	l := startLoad(t, loadOptions{rate: 200, fresh: true, urls: []string{a.url("/s1/sleep?d=20ms"), a.url("/s2")}})
-	for range 3 {
+	for range rounds(1, 3) {
 		a.killPlane(t, l, false)
 		l.more(200)
 	}
@@ -28,7 +28,7 @@ func TestKillDataPlaneKeepAlive(t *testing.T) {
 	a := startTiny(t, 2, 2)
 	// Slow answers keep several connections busy and leave several idle.
 	l := startLoad(t, loadOptions{rate: 200, urls: []string{a.url("/s1/sleep?d=20ms"), a.url("/s2")}})
-	for range 3 {
+	for range rounds(1, 3) {
 		a.killPlane(t, l, true)
 		l.more(200)
 	}

@@ -13,23 +13,14 @@ import (
 
 // The daemon is killed at any moment of a start. Whatever it had done by then,
 // the next `up` ends with exactly the declared instances, each one process, and
-// `down` leaves nothing. BANYAN_E2E_SEED repeats a run.
+// `down` leaves nothing.
 func TestKillDaemonDuringStart(t *testing.T) {
-	rounds := 3
-	if os.Getenv("BANYAN_E2E") != "" {
-		rounds = 40
-	}
-	seed := uint64(time.Now().UnixNano()) //nolint:gosec // any number will do
-	if n, err := strconv.ParseUint(os.Getenv("BANYAN_E2E_SEED"), 10, 64); err == nil {
-		seed = n
-	}
-	t.Logf("BANYAN_E2E_SEED=%d", seed)
-	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // repeatable
+	random := chance(t)
 	a := newApp(t, tinyFile(6, 2))
 	whole := a.up().took // what there is to be killed in
 	a.must("down")
 	figure(t, "12 instances are up after %s", ms(whole))
-	for n := range rounds {
+	for n := range rounds(3, 40) {
 		a.killedStart(t, n, time.Duration(random.Int64N(int64(whole)+int64(100*time.Millisecond))), random.IntN(3) == 0)
 		if t.Failed() {
 			return
@@ -78,4 +69,15 @@ func (a *app) killedStart(t *testing.T, round int, after time.Duration, plane bo
 	}
 	a.must("down")
 	a.nothingLeft()
+}
+
+// chance is a source of random numbers; BANYAN_E2E_SEED repeats a run.
+func chance(t *testing.T) *rand.Rand {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano()) //nolint:gosec // any number will do
+	if n, err := strconv.ParseUint(os.Getenv("BANYAN_E2E_SEED"), 10, 64); err == nil {
+		seed = n
+	}
+	t.Logf("BANYAN_E2E_SEED=%d", seed)
+	return rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // repeatable
 }

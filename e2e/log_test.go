@@ -34,7 +34,7 @@ services:
 `)
 	a.up()
 	last := func() int { return a.chatter(t, false) }
-	for round := range 6 {
+	for round := range rounds(2, 8) {
 		seen := last()
 		if round%2 == 0 { // nobody starts another daemon
 			kill(t, a.pid("proxy"))

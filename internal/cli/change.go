@@ -95,6 +95,10 @@ func (p *program) change(ctx context.Context, service string, timeout time.Durat
 	defer s.close()
 	signals, stop := p.signals()
 	defer stop()
+	r := p.newReporter(p.err, false)
+	if before, err := s.status(ctx); err == nil {
+		r.From(before) // else more is said than changes
+	}
 	err = ask(ctx, s)
 	if err != nil && gone(err) { // the daemon died just now: ask the next one, once
 		if err = p.ensure(ctx, t.Layout); err == nil {
@@ -104,7 +108,6 @@ func (p *program) change(ctx context.Context, service string, timeout time.Durat
 	if err != nil {
 		return err
 	}
-	r := p.newReporter(p.err, false)
 	st, end, err := p.wait(ctx, s, t, r, waiting{judge: serviceDone(service), timeout: timeout, signals: signals})
 	if err != nil {
 		r.Lines()

@@ -131,9 +131,13 @@ func TestScale(t *testing.T) {
 	if req := called[*banyanv1.ScaleRequest](r); req.GetService() != "order" || req.GetReplicas() != 3 {
 		t.Errorf("asked for %v", req)
 	}
-	r.sees(r.err, "order: building")
+	r.d.set(shop(service("order", banyanv1.State_STATE_STARTING, ""), service("user", building, "")))
+	r.sees(r.err, "order: starting")
 	r.d.set(shop(service("order", ready, ""), service("user", building, "")))
 	r.exits(exitOK)
+	if text := r.err.String(); strings.Contains(text, "user: building") {
+		t.Errorf("what was so before is told: %s", text)
+	}
 	r.sees(r.out, "order has 3 instances\n")
 }
 

@@ -42,6 +42,7 @@ func (p *program) down(ctx context.Context, force bool) error {
 	signals, stop := p.signals()
 	defer stop()
 	r := p.newReporter(p.err, false)
+	r.From(st)
 	r.GoingDown()
 	f := p.follow(ctx, s, t)
 	defer f.close()

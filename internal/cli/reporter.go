@@ -42,6 +42,9 @@ func (p *program) newReporter(out io.Writer, prefix bool) *reporter {
 	return r
 }
 
+// From makes st known without saying it: what follows is told as changes of it.
+func (r *reporter) From(st *banyanv1.Status) { r.told = st }
+
 // Status takes note of a report, which is the reporter's from now on, and shows it.
 func (r *reporter) Status(st *banyanv1.Status) {
 	for _, s := range st.GetServices() {
