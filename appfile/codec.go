@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 )
 
 // nodeOf turns a decoded JSON or YAML value into a node without a position.
@@ -30,7 +31,7 @@ func nodeOf(v any) *node {
 	case string:
 		n.text, n.style = v, doubleStyle
 	case bool:
-		n.text, n.bool = fmt.Sprint(v), true
+		n.text, n.bool = strconv.FormatBool(v), true
 	case json.Number:
 		n.text = v.String()
 	default:

@@ -1,6 +1,7 @@
 package appfile
 
 import (
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -57,10 +58,11 @@ func TestBad(t *testing.T) {
 func findings(data string) string {
 	f, err := Parse("banyan.yaml", []byte(data), corpusOptions())
 	found, kind := Problems(nil), "# want "
-	if err != nil {
-		found = err.(Problems)
-	} else {
+	switch {
+	case err == nil:
 		found, kind = f.Warnings, "# want warning "
+	case !errors.As(err, &found):
+		return err.Error()
 	}
 	var b strings.Builder
 	for _, p := range found {

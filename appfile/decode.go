@@ -169,16 +169,16 @@ var deferredFields = map[string]bool{
 
 // value reads a node into any of the field types.
 func (d *decoder) value(n *node, path string, v reflect.Value, id string) {
-	if r, ok := v.Addr().Interface().(nodeReader); ok {
+	if r, ok := reflect.TypeAssert[nodeReader](v.Addr()); ok {
 		r.readNode(d, n, path)
 		return
 	}
 	switch v.Type() {
 	case reflect.TypeFor[Duration]():
-		parsed(d, n, path, id, v, ParseDuration, "a duration such as 500ms or 2s")
+		parsed(d, n, path, v, ParseDuration, "a duration such as 500ms or 2s")
 		return
 	case reflect.TypeFor[Bytes]():
-		parsed(d, n, path, id, v, ParseBytes, "a size such as 64Ki or 128Mi")
+		parsed(d, n, path, v, ParseBytes, "a size such as 64Ki or 128Mi")
 		return
 	}
 	switch v.Kind() {
@@ -212,7 +212,7 @@ func (d *decoder) mapping(n *node, path string, v reflect.Value, id string) {
 		return
 	}
 	v.Set(reflect.MakeMap(v.Type()))
-	if m, ok := v.Interface().(map[string]string); ok {
+	if m, ok := reflect.TypeAssert[map[string]string](v); ok {
 		for _, e := range n.entries {
 			d.ix.set(join(path, e.key), scalarOrKey(e), e.val)
 			if text, ok := d.text(e.val, "a text"); ok {
@@ -252,7 +252,7 @@ func readMap[T any](d *decoder, n *node, path string, m map[string]*T) {
 // slice reads a list of strings, volumes or routes.
 func (d *decoder) slice(n *node, path string, v reflect.Value, id string) {
 	if n.kind != listKind {
-		d.notList(n, v.Type(), id)
+		d.notList(n, id)
 		d.failed(path)
 		return
 	}
@@ -270,7 +270,7 @@ func (d *decoder) slice(n *node, path string, v reflect.Value, id string) {
 }
 
 // parsed reads a type with a text form of its own.
-func parsed[T any](d *decoder, n *node, path, id string, v reflect.Value, parse func(string) (T, error), want string) {
+func parsed[T any](d *decoder, n *node, path string, v reflect.Value, parse func(string) (T, error), want string) {
 	text, ok := d.text(n, want)
 	if ok {
 		before := len(d.problems)
@@ -282,8 +282,7 @@ func parsed[T any](d *decoder, n *node, path, id string, v reflect.Value, parse 
 			v.Set(reflect.ValueOf(val))
 			return
 		}
-		var format *formatError
-		if errors.As(err, &format) {
+		if format, ok := errors.AsType[*formatError](err); ok {
 			d.problem(n.pos(), keyOf(path)+": "+format.message+origin(n.text, text), format.fix)
 		}
 	}

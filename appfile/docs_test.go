@@ -61,7 +61,7 @@ func yamlBlocks(markdown string) []block {
 		switch {
 		case strings.HasPrefix(trimmed, "```") && !fence:
 			fence, wanted = true, strings.TrimPrefix(trimmed, "```") == "yaml"
-			indent = line[:strings.Index(line, "```")]
+			indent, _, _ = strings.Cut(line, "```")
 			if wanted {
 				out = append(out, block{line: i + 1})
 			}

@@ -20,7 +20,7 @@ var foreignKeys = map[string]map[string]string{
 	"Route":      routeKeys,
 	"JWT":        jwtKeys,
 	"RateLimit":  {"limit": "write requests", "rate": "write requests: 50 and per: 1s", "period": "write per", "window": "write per", "interval": "write per", "key": "write by: address or by: subject", "rps": "write requests: N and per: 1s"},
-	"CORS":       {"allow_origins": "write origins", "allowed_origins": "write origins", "allow_methods": "write methods", "allow_headers": "write headers", "expose_headers": "write expose", "allow_credentials": "write credentials"},
+	"CORS":       {"allow_origins": "write origins", "allowed_origins": "write origins", "allow_methods": "write methods", "allow_headers": "write headers", "expose_headers": "write expose", "allow_credentials": "write credentials"}, //nolint:gosec // names of headers
 	"Call":       {"circuit_breaker": "write breaker", "retry": "write retries", "deadline": "write timeout", "attempts": "write retries", "url": "remove it: banyan knows where the service is, and tells it in NAME_URL"},
 	"Breaker":    {"threshold": "write failure_ratio", "error_ratio": "write failure_ratio", "ratio": "write failure_ratio", "sleep_window": "write open_for", "interval": "write window", "timeout": "write open_for"},
 	"Database":   {"type": "write engine", "kind": "write engine", "driver": "write engine", "url": "remove it: banyan makes the database and tells its address in DATABASE_URL", "path": "remove it: banyan makes the file and tells its path in DATABASE_PATH"},

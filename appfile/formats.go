@@ -1,6 +1,7 @@
 package appfile
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -60,7 +61,7 @@ func ParseSchedule(s string) (Schedule, error) {
 	const example = `write five fields (minute, hour, day of month, month, day of week) such as "0 3 * * *", or @hourly, @daily, @every 10m`
 	if interval, ok := strings.CutPrefix(s, "@every "); ok {
 		d, err := ParseDuration(strings.TrimSpace(interval))
-		if f, bad := err.(*formatError); bad {
+		if f, bad := errors.AsType[*formatError](err); bad {
 			return nil, &formatError{message + ": " + f.message, f.fix}
 		}
 		if d < Duration(time.Second) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 )
 
@@ -36,7 +37,7 @@ func (c *Command) readNode(d *decoder, n *node, path string) {
 			if !ok {
 				continue
 			}
-			d.ix.set(join(path, fmt.Sprint(i)), item.pos(), item)
+			d.ix.set(join(path, strconv.Itoa(i)), item.pos(), item)
 			*c = append(*c, d.resolve(item, text, 0, commandText))
 		}
 		switch {
@@ -59,7 +60,7 @@ func (c *Command) readNode(d *decoder, n *node, path string) {
 			}
 		}
 		for i, w := range words {
-			d.ix.set(join(path, fmt.Sprint(i)), n.at(w.off), n)
+			d.ix.set(join(path, strconv.Itoa(i)), n.at(w.off), n)
 			*c = append(*c, d.resolve(n, w.text, w.off, commandText))
 		}
 		if len(*c) > 0 && (*c)[0] == "" && len(problems) == 0 {
@@ -140,7 +141,7 @@ func (l *StringList) readNode(d *decoder, n *node, path string) {
 	}
 	for i, item := range items {
 		if text, ok := d.text(item, "a text or a list of texts"); ok {
-			d.ix.set(join(path, fmt.Sprint(i)), item.pos(), item)
+			d.ix.set(join(path, strconv.Itoa(i)), item.pos(), item)
 			*l = append(*l, d.resolve(item, text, 0, 0))
 		}
 	}

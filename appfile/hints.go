@@ -148,7 +148,7 @@ func (d *decoder) mappingFix(n *node, key string, t reflect.Type) string {
 	val := yamlText(n)
 	switch t.Name() {
 	case "Service", "Job":
-		if m := equalsSign.FindStringSubmatch(n.text); m != nil && slices.Contains(keysOf(t), m[1]) {
+		if m := equalsSign.FindStringSubmatch(n.text); len(m) > 0 && slices.Contains(keysOf(t), m[1]) {
 			return fmt.Sprintf("write a colon for the equals sign: %s: %s", m[1], m[2])
 		}
 		if fix := missingSpace(n); fix != "" && envName.MatchString(n.text[:strings.IndexByte(n.text, ':')]) {
@@ -242,7 +242,7 @@ func (d *decoder) notMap(n *node, id string) {
 }
 
 // notList says how a list is written that was given as something else.
-func (d *decoder) notList(n *node, t reflect.Type, id string) {
+func (d *decoder) notList(n *node, id string) {
 	key := keyOfField(id)
 	message := fmt.Sprintf("%s must be a list, not %s", key, n.describe())
 	switch {

@@ -80,11 +80,12 @@ func (n *node) describe() string {
 		return "a mapping"
 	case listKind:
 		return "a list"
+	default:
+		if n.bool {
+			return n.text
+		}
+		return quote(n.text)
 	}
-	if n.bool {
-		return n.text
-	}
-	return quote(n.text)
 }
 
 // pos is a place in a source.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -45,7 +46,7 @@ func (p Problem) Excerpt(source []byte) string {
 		return ""
 	}
 	first, last := max(1, p.Line-1), p.Line
-	width := len(fmt.Sprint(last))
+	width := len(strconv.Itoa(last))
 	var b strings.Builder
 	before := utf8.RuneCountInString(visible(prefixRunes(lines[p.Line-1], p.Column-1)))
 	skip := max(0, before-excerptWidth/2)

@@ -136,10 +136,10 @@ func (g *generator) structure(t reflect.Type) object {
 }
 
 // ref defines a named type once and refers to it.
-func (g *generator) ref(t reflect.Type, make func() object) object {
+func (g *generator) ref(t reflect.Type, define func() object) object {
 	if _, ok := g.defs[t.Name()]; !ok {
 		g.defs[t.Name()] = object{} // against recursion
-		def := make()
+		def := define()
 		def["description"] = g.docs[t.Name()]
 		g.defs[t.Name()] = def
 	}

@@ -2,6 +2,7 @@ package appfile
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -119,8 +120,8 @@ func lastOpen(src *source, at pos, open, closing rune) pos {
 		if line == at.line {
 			text = text[:min(len(text), at.col)]
 		}
-		for i := len(text) - 1; i >= 0; i-- {
-			switch text[i] {
+		for i, r := range slices.Backward(text) {
+			switch r {
 			case closing:
 				depth++
 			case open:

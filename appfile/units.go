@@ -50,7 +50,7 @@ func ParseDuration(s string) (Duration, error) {
 		if unit == "" {
 			unit = durationWords[strings.ToLower(word)]
 		}
-		if n, err := strconv.ParseFloat(number, 64); err == nil && unit == "" && strings.HasPrefix("days", strings.ToLower(word)) {
+		if n, err := strconv.ParseFloat(number, 64); err == nil && unit == "" && strings.HasPrefix("days", strings.ToLower(word)) { //nolint:gocritic // any abbreviation of days
 			number, unit = strconv.FormatFloat(n*24, 'f', -1, 64), "h"
 		}
 		if fixed, err := time.ParseDuration(number + unit); err == nil && unit != "" {

@@ -1,6 +1,7 @@
 package appfile
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -71,7 +72,7 @@ func (v *validator) job(name string, j *Job) {
 
 // formatProblem reports an error of one of the Parse functions.
 func (v *validator) formatProblem(at string, err error) {
-	if f, ok := err.(*formatError); ok {
+	if f, ok := errors.AsType[*formatError](err); ok {
 		v.report(at, f.message, f.fix)
 		return
 	}

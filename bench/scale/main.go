@@ -40,8 +40,8 @@ func run(ctx context.Context, services, replicas int, idle time.Duration) error 
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // services run as users of their own
+	defer func() { _ = os.RemoveAll(dir) }()
+	if err := os.Chmod(dir, 0o755); err != nil { // services run as users of their own
 		return err
 	}
 	banyan, tiny := filepath.Join(dir, "banyan"), filepath.Join(dir, "tiny")
@@ -54,7 +54,7 @@ func run(ctx context.Context, services, replicas int, idle time.Duration) error 
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "banyan.yaml"), appFile(tiny, services, replicas), 0o644); err != nil { //nolint:gosec // not secret
+	if err := os.WriteFile(filepath.Join(dir, "banyan.yaml"), appFile(tiny, services, replicas), 0o644); err != nil {
 		return err
 	}
 	return measure(ctx, banyan, dir, services*replicas, bare, idle)
@@ -87,7 +87,7 @@ func bareStart(ctx context.Context, tiny string, n int) (time.Duration, error) {
 			return 0, err
 		}
 		commands[i] = cmd
-		wg.Go(func() { failed <- accepts("127.0.0.1:" + port) })
+		wg.Go(func() { failed <- accepts(ctx, "127.0.0.1:"+port) })
 	}
 	wg.Wait()
 	took := time.Since(begin)
@@ -104,9 +104,10 @@ func bareStart(ctx context.Context, tiny string, n int) (time.Duration, error) {
 	return took, err
 }
 
-func accepts(addr string) error {
+func accepts(ctx context.Context, addr string) error {
+	var dialer net.Dialer
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if conn, err := net.Dial("tcp", addr); err == nil {
+		if conn, err := dialer.DialContext(ctx, "tcp", addr); err == nil {
 			return conn.Close()
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -18,8 +19,12 @@ import (
 // handler answers requests. Paths may have a prefix, by which a gateway's
 // routes tell services apart: only the last segment counts.
 func handler() http.Handler {
+	healthz.Store(http.StatusOK)
+	alive.Store(http.StatusOK)
 	deeds := map[string]http.HandlerFunc{
-		"healthz": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") },
+		"healthz": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(int(healthz.Load())) },
+		"alive":   func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(int(alive.Load())) },
+		"set":     set,
 		"call":    call,
 		"env":     env,
 		"sleep":   sleep,
@@ -42,6 +47,19 @@ func handler() http.Handler {
 	})
 }
 
+// healthz and alive are the statuses of two probes.
+var healthz, alive atomic.Int64
+
+// set changes how the probes are answered.
+func set(w http.ResponseWriter, r *http.Request) {
+	for name, probe := range map[string]*atomic.Int64{"healthz": &healthz, "alive": &alive} {
+		if code, err := strconv.Atoi(r.FormValue(name)); err == nil {
+			probe.Store(int64(code))
+		}
+	}
+	who(w, r)
+}
+
 // who says who answers.
 func who(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
@@ -51,9 +69,13 @@ func who(w http.ResponseWriter, _ *http.Request) {
 	})
 }
 
-// call relays a GET to the URL in the variable `url`, with `path` added.
+// call relays a GET to the URL in the variable `url`, or to the address in
+// `addr`, with `path` added.
 func call(w http.ResponseWriter, r *http.Request) {
 	base := os.Getenv(r.FormValue("url"))
+	if addr := os.Getenv(r.FormValue("addr")); addr != "" {
+		base = "http://" + addr
+	}
 	if base == "" {
 		http.Error(w, r.FormValue("url")+" is not set", http.StatusTeapot)
 		return

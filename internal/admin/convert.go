@@ -45,7 +45,7 @@ func process(p model.ProcessStatus) *banyanv1.Process {
 		state = banyanv1.State_STATE_STARTING
 	}
 	return &banyanv1.Process{
-		Pid: int32(p.PID), Version: p.Version, StartedAt: timestamp(p.Started), State: state, Reason: p.Reason, //nolint:gosec // pids fit
+		Pid: int32(p.PID), Version: p.Version, StartedAt: timestamp(p.Started), State: state, Reason: p.Reason,
 		MemoryBytes: p.Usage.Memory, CpuTime: durationpb.New(p.Usage.CPU),
 	}
 }
@@ -53,7 +53,7 @@ func process(p model.ProcessStatus) *banyanv1.Process {
 func service(s *model.ServiceStatus, usage map[string]model.Usage) *banyanv1.Service {
 	to := &banyanv1.Service{
 		Name: s.Service.Name, Job: s.Service.Job != nil, State: states[s.State], Reason: s.Reason, Details: s.Details,
-		Desired: int32(s.Service.Replicas), Ready: int32(s.Ready), Revision: s.Revision, Updating: s.Updating, //nolint:gosec // small numbers
+		Desired: int32(s.Service.Replicas), Ready: int32(s.Ready), Revision: s.Revision, Updating: s.Updating,
 		NextRun: timestamp(s.NextRun),
 	}
 	if s.Service.Spec != nil {
@@ -68,7 +68,7 @@ func service(s *model.ServiceStatus, usage map[string]model.Usage) *banyanv1.Ser
 func instance(i *model.Instance, usage map[string]model.Usage) *banyanv1.Instance {
 	to := &banyanv1.Instance{
 		Id: i.ID, Revision: i.Revision, State: states[model.State(i.Phase)], Reason: i.Reason,
-		Pid: int32(i.PID), Restarts: int32(i.Restarts), //nolint:gosec // small numbers
+		Pid: int32(i.PID), Restarts: int32(i.Restarts),
 		StartedAt: timestamp(i.Started), ReadyAt: timestamp(i.ReadyAt), Warnings: i.Warnings,
 	}
 	if i.Port != 0 {

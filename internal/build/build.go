@@ -73,7 +73,7 @@ func (b *Builder) Build(ctx context.Context, r Request) (Result, error) {
 	if err := os.RemoveAll(out); err != nil {
 		return Result{}, fault.New(fault.Denied, "cannot clear the build output: %w", err)
 	}
-	if err := os.MkdirAll(out, 0o755); err != nil { //nolint:gosec // services run as other users
+	if err := os.MkdirAll(out, 0o755); err != nil {
 		return Result{}, fault.New(fault.Denied, "cannot make the build output: %w", err)
 	}
 	if err := b.run(ctx, r, out+".log"); err != nil {
@@ -88,7 +88,7 @@ func (b *Builder) Build(ctx context.Context, r Request) (Result, error) {
 
 // run runs the command with its output in the log file.
 func (b *Builder) run(ctx context.Context, r Request, log string) error {
-	file, err := os.Create(log) //nolint:gosec // the path is ours
+	file, err := os.Create(log)
 	if err != nil {
 		return fault.New(fault.Denied, "cannot keep the build's log: %w", err)
 	}
@@ -99,7 +99,7 @@ func (b *Builder) run(ctx context.Context, r Request, log string) error {
 	if err != nil {
 		return &Error{Reason: fmt.Sprintf("the build cannot start: %s is not on PATH; install it, or correct build", r.Argv[0]), Log: log}
 	}
-	cmd := exec.CommandContext(limited, path, r.Argv[1:]...) //nolint:gosec // running the user's command is the purpose
+	cmd := exec.CommandContext(limited, path, r.Argv[1:]...)
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = r.Dir, r.Env, file, file
 	cmd.WaitDelay = time.Second
 	contain(cmd)
@@ -110,10 +110,10 @@ func (b *Builder) run(ctx context.Context, r Request, log string) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return &Error{Reason: reason(err, limited, r), Output: tail(log), Log: log}
+	return &Error{Reason: reason(limited, err, r), Output: tail(log), Log: log}
 }
 
-func reason(err error, limited context.Context, r Request) string {
+func reason(limited context.Context, err error, r Request) string {
 	if exit, ok := errors.AsType[*exec.ExitError](err); limited.Err() == nil && ok {
 		return "the build failed: " + exit.String()
 	}
@@ -147,7 +147,7 @@ func lookPath(name, dir string, env []string) (string, error) {
 }
 
 func tail(log string) []string {
-	data, err := os.ReadFile(log) //nolint:gosec // the path is ours
+	data, err := os.ReadFile(log)
 	if err != nil {
 		return nil
 	}
@@ -155,20 +155,8 @@ func tail(log string) []string {
 	return lines[max(0, len(lines)-outputMost):]
 }
 
-// Prune removes the outputs of a service's builds whose directories are not in use.
-func (b *Builder) Prune(service string, inUse map[string]bool) error {
-	entries, err := os.ReadDir(filepath.Join(b.dir, service))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("build outputs: %w", err)
-	}
-	for _, e := range entries {
-		dir := filepath.Join(b.dir, service, strings.TrimSuffix(e.Name(), ".log"))
-		if !inUse[dir] {
-			err = errors.Join(err, os.RemoveAll(filepath.Join(b.dir, service, e.Name())))
-		}
-	}
-	return err
+// Remove removes the output and the log of a build that has ended.
+func (b *Builder) Remove(service, key string) error {
+	out := b.Out(service, key)
+	return errors.Join(os.RemoveAll(out), os.RemoveAll(out+".log"))
 }

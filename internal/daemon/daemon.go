@@ -113,7 +113,7 @@ func acquire(l layout.Layout) (*os.File, error) {
 		return nil, fault.New(fault.Denied, "cannot lock the state directory: %w", err)
 	}
 	// flock tells nobody when it can be had without blocking for good: poll.
-	for deadline := time.Now().Add(lockMost); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(lockMost); ; time.Sleep(5 * time.Millisecond) { //nolint:forbidigo // as said
 		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		switch {
 		case err == nil:
@@ -253,7 +253,7 @@ func (d *daemon) wire(ctx, background context.Context) error {
 		return err
 	}
 	d.effects.instances.ports = d.ports
-	if err := d.connect(ctx, found.dataPlane); err != nil {
+	if err := d.connect(found.dataPlane); err != nil {
 		return err
 	}
 	return d.begin(ctx, app, found)
@@ -270,7 +270,7 @@ func (d *daemon) logToSpool() error {
 		return err
 	}
 	_, path := d.logs.SpoolPaths(daemonID)
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // the path is ours
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fault.New(fault.Denied, "cannot write the daemon's log: %w", err)
 	}
@@ -313,7 +313,7 @@ func (d *daemon) openPorts(ctx context.Context, found *adoption) (err error) {
 }
 
 // connect finds or starts the data plane.
-func (d *daemon) connect(ctx context.Context, running driver.Process) error {
+func (d *daemon) connect(running driver.Process) error {
 	c := dataplane.Config{
 		Socket: d.layout.ProxySocket, Start: d.startProxy, Restart: launch.Argv(d.layout, d.self), Log: d.log,
 		Acked: d.acked, Drained: func(ids []string) { d.loop.Drained(ids) }, Event: d.event,
@@ -355,7 +355,7 @@ func (d *daemon) begin(ctx context.Context, app *model.App, found *adoption) err
 	}
 	d.leaving = found.leaving
 	d.effects.attach(found.adopted, found.observed)
-	d.log.Info("adopted what an earlier daemon left", "instances", len(found.adopted), "data plane", found.dataPlane != nil)
+	d.log.Info("adopted what an earlier daemon left", "instances", len(found.adopted), "data_plane", found.dataPlane != nil)
 	d.prune()
 	return nil
 }

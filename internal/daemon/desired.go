@@ -85,7 +85,7 @@ func place(s *model.Service, dir string) error {
 		if !filepath.IsAbs(name) {
 			name = filepath.Join(dir, name)
 		}
-		data, err := os.ReadFile(name) //nolint:gosec // the user's file is named in the app file
+		data, err := os.ReadFile(name)
 		if err != nil {
 			return fault.New(fault.Invalid, "env_file of %s: %w", s.Name, err)
 		}

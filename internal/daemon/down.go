@@ -72,7 +72,7 @@ func (d *daemon) endWhenDown(ctx context.Context) error {
 			return err
 		}
 		if empty && d.applying.TryLock() {
-			defer d.applying.Unlock() // whoever waits for it sees that the app is gone
+			defer d.applying.Unlock() //nolint:gocritic // the loop ends here; whoever waits sees that the app is gone
 			if err := d.dismantle(context.WithoutCancel(ctx), force); err != nil {
 				return err
 			}

@@ -138,6 +138,16 @@ func (e *effects) Forget(i model.Instance) {
 	e.forget(i)
 }
 
+// ForgetBuild implements reconcile.Effects.
+func (e *effects) ForgetBuild(b model.Build) {
+	e.store.Queue(kindBuild, b.Key, nil, e.unsaved)
+	e.wg.Go(func() {
+		if err := e.builder.Remove(b.Service, b.Key); err != nil {
+			e.log.Warn("a build's output is left", "service", b.Service, "error", err)
+		}
+	})
+}
+
 // SaveCounters implements reconcile.Effects.
 func (e *effects) SaveCounters(service string, number int, lastRun time.Time) {
 	e.store.Queue(kindCounter, service, counter{Number: number, LastRun: lastRun}, e.unsaved)

@@ -42,7 +42,7 @@ type instances struct {
 	app    func() applied
 	loop   *reconcile.Loop // set before the loop runs
 	// ctx ends when the daemon leaves; instances go on.
-	ctx  context.Context //nolint:containedctx // the lifetime of what it starts in the background
+	ctx  context.Context // the lifetime of what it starts in the background
 	room chan struct{}
 	wg   sync.WaitGroup
 

@@ -8,7 +8,7 @@ func memoryTotal() int64 {
 	if err := unix.Sysinfo(&info); err != nil {
 		return 1 << 62 // not known: nothing is refused for want of memory
 	}
-	return int64(info.Totalram) * int64(info.Unit) //nolint:gosec,unconvert // fits; the type differs by architecture
+	return int64(info.Totalram) * int64(info.Unit) // their types differ by architecture
 }
 
 // replaceFD makes descriptor to the same file as from.

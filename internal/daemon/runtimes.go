@@ -54,7 +54,7 @@ func missing(req appfile.Requirement, path string) string {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), versionMost)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, "--version") //nolint:gosec // the user's file names the program
+	cmd := exec.CommandContext(ctx, program, "--version")
 	cmd.Env = append(os.Environ(), "PATH="+path)
 	out, err := cmd.CombinedOutput()
 	have := versionNumber.FindString(string(out))

@@ -111,7 +111,7 @@ func closed(path string) string {
 		return "" // it does not exist: starting it will say so
 	}
 	at := "/"
-	for _, part := range strings.Split(strings.Trim(real, "/"), "/") {
+	for part := range strings.SplitSeq(strings.Trim(real, "/"), "/") {
 		at = filepath.Join(at, part)
 		info, err := os.Stat(at)
 		if err != nil {

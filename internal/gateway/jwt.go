@@ -168,6 +168,9 @@ func (v *Verifier) check(payload []byte) (*Claims, error) {
 	if v.cfg.Audience != "" && !slices.Contains(stringsOf(c.all["aud"]), v.cfg.Audience) {
 		return nil, invalid("it is for another audience")
 	}
+	if _, there := c.all["exp"]; !there {
+		return nil, invalid("it has no exp, so it would never expire")
+	}
 	now := v.now()
 	for _, limit := range []struct {
 		claim, wrong string

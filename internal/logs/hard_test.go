@@ -28,7 +28,7 @@ func collectForever(dir string) {
 		os.Exit(1)
 	}
 	fmt.Println("collecting")
-	time.Sleep(time.Hour)
+	time.Sleep(time.Hour) //nolint:forbidigo // until it is killed
 }
 
 // TestKilled writes numbered lines while collectors are killed one after the
@@ -60,7 +60,7 @@ func TestKilled(t *testing.T) {
 			}
 			appendTo(t, spool, text.String())
 		}
-		time.Sleep(time.Duration(rand.IntN(4000)) * time.Microsecond)
+		time.Sleep(time.Duration(rand.IntN(4000)) * time.Microsecond) //nolint:forbidigo // a kill at any moment
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	}

@@ -82,18 +82,17 @@ func (c *Collector) tail(ctx context.Context, f Filter, stores []*store, ends []
 // backwards in steps of the marks' distance.
 func lastOf(st *store, f *Filter, end position) []Record {
 	var found []Record // of later parts
-	seqs := segments(st.dir)
-	for i := len(seqs) - 1; i >= 0; i-- {
-		if seqs[i] > end.seq {
+	for _, seq := range slices.Backward(segments(st.dir)) {
+		if seq > end.seq {
 			continue
 		}
 		to := end.off
-		if seqs[i] < end.seq {
-			to = fileSize(segmentPath(st.dir, seqs[i]))
+		if seq < end.seq {
+			to = fileSize(segmentPath(st.dir, seq))
 		}
 		for to > 0 && len(found) < f.Tail {
 			var part []Record
-			part, to = partBefore(st, f, seqs[i], to)
+			part, to = partBefore(st, f, seq, to)
 			found = append(part, found...)
 		}
 		if len(found) >= f.Tail {

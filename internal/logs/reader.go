@@ -185,7 +185,7 @@ func (h mergeHeap) Less(i, j int) bool {
 	return c < 0 || c == 0 && h[i].st.service < h[j].st.service
 }
 func (h mergeHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *mergeHeap) Push(x any)   { *h = append(*h, x.(*reader)) }
+func (h *mergeHeap) Push(x any)   { *h = append(*h, x.(*reader)) } //nolint:forcetypeassert // a heap of readers
 func (h *mergeHeap) Pop() any {
 	old := *h
 	r := old[len(old)-1]

@@ -67,7 +67,7 @@ func (c *Collector) drain(s *stream, flush bool) (d drained, err error) {
 		s.offset, s.punch, s.cut = 0, 0, false // somebody truncated it
 	}
 	s.offset = skipHole(f, s.offset)
-	buf := buffers.Get().(*[chunk]byte)
+	buf := buffers.Get().(*[chunk]byte) //nolint:forcetypeassert // the pool's only type
 	defer buffers.Put(buf)
 	for begin := s.offset; ; {
 		n, err := f.ReadAt(buf[:], s.offset)
@@ -200,7 +200,7 @@ func (c *Collector) shed(s *stream, f *os.File) {
 	if err != nil || fi.Size()-s.offset <= maxBacklog {
 		return
 	}
-	buf := buffers.Get().(*[chunk]byte)
+	buf := buffers.Get().(*[chunk]byte) //nolint:forcetypeassert // the pool's only type
 	defer buffers.Put(buf)
 	lost := int64(0)
 	for to := fi.Size() - keepBacklog; s.offset < to; {

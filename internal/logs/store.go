@@ -1,8 +1,10 @@
 package logs
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -143,9 +145,7 @@ func (s *store) learn(e *entry) {
 	case e.N != nil:
 		s.end.n = *e.N
 		s.offsets = map[string]int64{}
-		for k, v := range e.Offsets {
-			s.offsets[k] = v
-		}
+		maps.Copy(s.offsets, e.Offsets)
 	case e.End != "":
 		delete(s.offsets, e.End+"."+Stdout)
 		delete(s.offsets, e.End+"."+Stderr)
@@ -170,7 +170,7 @@ func lastMark(f *os.File, size int64) int64 {
 		if err != nil && n == 0 {
 			return 0
 		}
-		if i := strings.LastIndex(string(buf[:n]), string(want)); i >= 0 {
+		if i := bytes.LastIndex(buf[:n], want); i >= 0 {
 			return from + int64(i) + 1
 		}
 	}

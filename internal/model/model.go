@@ -246,6 +246,8 @@ func (s *ServiceStatus) hopeless() bool {
 				return true
 			}
 		}
+		return false
+	default:
+		return false
 	}
-	return false
 }

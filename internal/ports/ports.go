@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -52,16 +53,14 @@ func New(dir, owner, name string, known map[int]string) (*Allocator, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil { //nolint:gosec // shared by all users, as the temp directory is
 		return nil, fault.New(fault.Denied, "cannot make the directory of port leases: %w", err)
 	}
-	_ = os.Chmod(dir, os.ModeSticky|0o777) //nolint:gosec // only its owner can; it is right already for everybody else
+	_ = os.Chmod(dir, os.ModeSticky|0o777) // only its owner can; it is right already for everybody else
 	h := fnv.New32a()
 	h.Write([]byte(owner)) // never fails
 	a := &Allocator{
 		dir: dir, owner: owner, file: filepath.Join(dir, name+".json"),
 		leased: map[int]string{}, next: First + int(h.Sum32()%(Last-First)),
 	}
-	for port, use := range known {
-		a.leased[port] = use
-	}
+	maps.Copy(a.leased, known)
 	return a, a.locked(func(map[int]string) error { return a.save() })
 }
 
@@ -126,11 +125,7 @@ func (a *Allocator) Release(ports ...int) {
 func (a *Allocator) Leased() map[int]string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	all := make(map[int]string, len(a.leased))
-	for p, use := range a.leased {
-		all[p] = use
-	}
-	return all
+	return maps.Clone(a.leased)
 }
 
 // Close gives all ports back.
@@ -148,7 +143,7 @@ func (a *Allocator) locked(f func(taken map[int]string) error) error {
 		return fault.New(fault.Denied, "port leases: %w", err)
 	}
 	defer lock.Close()
-	_ = lock.Chmod(0o666) //nolint:gosec // whoever made it: every user must be able to lock it
+	_ = lock.Chmod(0o666) // whoever made it: every user must be able to lock it
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return fmt.Errorf("port leases: %w", err)
 	}
@@ -175,7 +170,7 @@ func (a *Allocator) others() map[int]string {
 		if file == a.file {
 			continue
 		}
-		data, err := os.ReadFile(file) //nolint:gosec // data only
+		data, err := os.ReadFile(file)
 		var l lease
 		if err != nil || json.Unmarshal(data, &l) != nil {
 			continue

@@ -255,7 +255,7 @@ func TestNoConnectionStays(t *testing.T) {
 		if open.Load() == 0 {
 			return
 		}
-		time.Sleep(time.Millisecond)
+		time.Sleep(time.Millisecond) //nolint:forbidigo // the server sees the end when it reads
 	}
 	t.Errorf("%d connections are open", open.Load())
 }

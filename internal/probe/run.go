@@ -59,7 +59,7 @@ func spread(period time.Duration) time.Duration {
 	if width == 0 {
 		return period
 	}
-	return period - time.Duration(width/2) + time.Duration(rand.Int64N(width))
+	return period - time.Duration(width/2) + time.Duration(rand.Int64N(width)) //nolint:gosec // nothing secret
 }
 
 func runLog(ctx context.Context, t Target, onResult func(bool, string)) {

@@ -120,11 +120,12 @@ func (w *world) settle() {
 		before := fmt.Sprint(w.dump())
 		w.cooperate()
 		if n == 0 && fmt.Sprint(w.dump()) == before {
-			if plan := reconcile.Compute(w.desired, w.obs, w.now); len(plan.Actions) > 0 {
-				continue
-			} else if plan.Wake.IsZero() || !w.pending() {
+			plan := reconcile.Compute(w.desired, w.obs, w.now)
+			switch {
+			case len(plan.Actions) > 0:
+			case plan.Wake.IsZero() || !w.pending():
 				return
-			} else {
+			default:
 				w.now = plan.Wake
 			}
 		}

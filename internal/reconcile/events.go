@@ -48,7 +48,10 @@ func (l *Loop) Republish() {
 
 // Built tells how a build ended.
 func (l *Loop) Built(b model.Build) {
-	l.post(func() { l.obs.Builds[b.Key] = &b })
+	l.post(func() {
+		l.obs.Builds[b.Key] = &b
+		l.pruneBuilds(b.Service)
+	})
 }
 
 // Started tells that an instance's process runs.
@@ -82,6 +85,7 @@ func (l *Loop) Unready(id string, run int, reason string) {
 			i.Phase, i.Reason = model.Unready, reason
 		case model.Starting, model.Unready:
 			i.Reason = reason
+		default: // what ends, or has ended, is not asked any more
 		}
 	})
 }

@@ -29,6 +29,8 @@ type Effects interface {
 	// out in order; they need not be durable at once.
 	Save(i model.Instance)
 	Forget(i model.Instance)
+	// ForgetBuild drops a build that no instance uses and none will.
+	ForgetBuild(b model.Build)
 	SaveCounters(service string, number int, lastRun time.Time)
 	// Changed says that the status is another one now.
 	Changed()
@@ -176,9 +178,11 @@ func (l *Loop) apply(a Action, now time.Time) {
 		i.Phase, i.Reason = model.Stopping, a.Why
 		l.effects.Stop(*i, l.service(i.Service), a.Kill)
 	case Remove:
-		l.effects.Forget(*l.obs.Instances[a.Instance])
+		i := l.obs.Instances[a.Instance]
+		l.effects.Forget(*i)
 		delete(l.obs.Instances, a.Instance)
 		delete(l.dropped, a.Instance)
+		l.pruneBuilds(i.Service)
 	default:
 		panic(fmt.Sprintf("reconcile: unknown action %T", a))
 	}
@@ -200,6 +204,26 @@ func (l *Loop) create(a Create, now time.Time) {
 	l.effects.SaveCounters(a.Service, number, l.obs.LastRun[a.Service])
 	l.effects.Save(*i)
 	l.effects.Start(*i, s)
+}
+
+// pruneBuilds drops the builds of a service that are neither wanted nor in use.
+func (l *Loop) pruneBuilds(service string) {
+	wanted := ""
+	if s := l.service(service); s != nil {
+		wanted = s.BuildKey
+	}
+	used := map[string]bool{}
+	for _, i := range l.obs.Instances {
+		if i.Service == service {
+			used[i.OutDir] = true
+		}
+	}
+	for key, b := range l.obs.Builds {
+		if b.Service == service && (b.Done || b.Failed) && key != wanted && !used[b.Dir] {
+			delete(l.obs.Builds, key)
+			l.effects.ForgetBuild(*b)
+		}
+	}
 }
 
 func (l *Loop) service(name string) *model.Service {

@@ -85,11 +85,11 @@ func TestBackoffDoublesAndResets(t *testing.T) {
 	s := service("a", 1)
 	i := &model.Instance{ID: "a-1", Service: "a", Phase: model.Starting}
 	now := epoch
-	want := []time.Duration{100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000}
+	want := []int{100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000, 30000}
 	for n, ms := range want {
 		reconcile.AfterExit(i, s, reconcile.Ended{Reason: "exit code 1"}, now)
-		if got := i.RetryAt.Sub(now); got != ms*time.Millisecond {
-			t.Fatalf("crash %d: backoff %s, want %s", n+1, got, ms*time.Millisecond)
+		if got, want := i.RetryAt.Sub(now), time.Duration(ms)*time.Millisecond; got != want {
+			t.Fatalf("crash %d: backoff %s, want %s", n+1, got, want)
 		}
 	}
 	i.Phase, i.ReadyAt = model.Ready, now

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -77,7 +78,7 @@ func TestConcurrentPuts(t *testing.T) {
 	var wg sync.WaitGroup
 	for n := range 200 {
 		wg.Go(func() {
-			if err := s.Put(t.Context(), "thing", fmt.Sprint(n), thing{n}); err != nil {
+			if err := s.Put(t.Context(), "thing", strconv.Itoa(n), thing{n}); err != nil {
 				t.Error(err)
 			}
 		})

@@ -92,6 +92,7 @@ func move(ctx context.Context, tx *sql.Tx, id, state, assignment string) error {
 	if _, err := tx.ExecContext(ctx, `UPDATE reservations SET state = ? WHERE id = ?`, state, id); err != nil {
 		return err
 	}
+	//nolint:gosec // the assignments are those above
 	_, err := tx.ExecContext(ctx, `
 		UPDATE stock SET `+assignment+` FROM reservation_items AS item
 		WHERE item.reservation_id = ? AND item.product_id = stock.product_id`, id)

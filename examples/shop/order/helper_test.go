@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -80,7 +79,7 @@ func decode[T any](t *testing.T, recorder *httptest.ResponseRecorder, want int) 
 	if recorder.Code != want {
 		t.Fatalf("answered %d, want %d: %s", recorder.Code, want, recorder.Body)
 	}
-	if err := json.Unmarshal(recorder.Body.Bytes(), &out); err != nil && err != io.EOF {
+	if err := json.Unmarshal(recorder.Body.Bytes(), &out); err != nil {
 		t.Fatalf("%v in %s", err, recorder.Body)
 	}
 	return out

@@ -41,7 +41,7 @@ func TestKilledProcess(t *testing.T) {
 
 	second, url := spawn(t, w, path)
 	var orders contract.List[contract.Order]
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) { //nolint:forbidigo // asks another process
 		if status, err := ask("GET", url+"/api/orders", "", &orders); err != nil || status != 200 {
 			t.Fatalf("%d, %v", status, err)
 		}

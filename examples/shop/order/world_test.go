@@ -58,6 +58,7 @@ var actions = []struct{ name, pattern, kind, from, to string }{
 }
 
 func newWorld(t *testing.T) *world {
+	t.Helper()
 	w := &world{
 		states: map[string]string{}, faults: map[string]func() fault{}, heads: map[string]http.Header{},
 		told: map[string]json.RawMessage{}, waits: map[string]chan struct{}{},

@@ -23,7 +23,11 @@ func (s *service) askBank(ctx context.Context) (state string, err error) {
 	case contract.BankFault:
 		return "", contract.NewProblem(http.StatusBadGateway, "bank-fault", "The bank does not work at the moment.")
 	case contract.BankDelay:
-		time.Sleep(time.Duration(bank.DelayMS) * time.Millisecond)
+		select {
+		case <-time.After(time.Duration(bank.DelayMS) * time.Millisecond):
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
 	}
 	return contract.ChargeCharged, nil
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path"
@@ -32,9 +33,7 @@ func newTestSite(t *testing.T) *site {
 
 func answer(s *site, method, path string, header http.Header) *httptest.ResponseRecorder {
 	request := httptest.NewRequest(method, path, nil)
-	for name, values := range header {
-		request.Header[name] = values
-	}
+	maps.Copy(request.Header, header)
 	recorder := httptest.NewRecorder()
 	newHandler(s).ServeHTTP(recorder, request)
 	return recorder

@@ -79,7 +79,7 @@ type publicKey struct {
 }
 
 func (s *signer) keySet() keySet {
-	public := s.key.Public().(ed25519.PublicKey)
+	public, _ := s.key.Public().(ed25519.PublicKey) // which it is, crypto/ed25519 says
 	return keySet{Keys: []publicKey{{
 		Type: "OKP", Curve: "Ed25519", Algorithm: "EdDSA", Use: "sig", ID: s.id, X: base64.RawURLEncoding.EncodeToString(public),
 	}}}

@@ -64,7 +64,7 @@ func start(ctx context.Context, l layout.Layout, binary string) error {
 	}
 	defer log.Close()
 	argv := Argv(l, binary)
-	cmd := exec.Command(argv[0], argv[1:]...) //nolint:gosec,noctx // our own program; it outlives this one
+	cmd := exec.Command(argv[0], argv[1:]...) //nolint:noctx // it outlives this program
 	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", log, log
 	cmd.Env = environment()
 	detach(cmd)
@@ -119,7 +119,7 @@ func await(ctx context.Context, l layout.Layout, ended <-chan struct{}) error {
 
 func lastLines(log string) string {
 	const most = 5
-	data, err := os.ReadFile(log) //nolint:gosec // the path is ours
+	data, err := os.ReadFile(log)
 	if err != nil || len(data) == 0 {
 		return ""
 	}
@@ -129,7 +129,7 @@ func lastLines(log string) string {
 
 // Copy puts a copy of the program into the state directory, unless it is there.
 func Copy(l layout.Layout, self string) (string, error) {
-	from, err := os.Open(self) //nolint:gosec // our own program
+	from, err := os.Open(self)
 	if err != nil {
 		return "", fault.New(fault.Internal, "cannot read the program %s: %w", self, err)
 	}

@@ -14,5 +14,5 @@ func network(dir string) string {
 	if err := syscall.Statfs(dir, &st); err != nil {
 		return ""
 	}
-	return networkFilesystems[uint32(st.Type)] //nolint:unconvert // the type differs by architecture
+	return networkFilesystems[uint32(st.Type)] // its type differs by architecture
 }

@@ -41,6 +41,7 @@ func IsProgram() bool { return len(os.Args) > 1 && os.Args[1] == programArg }
 
 // Run runs every case against drivers made by newDriver.
 func Run(t *testing.T, newDriver func(t *testing.T) driver.Driver) {
+	t.Helper()
 	for _, c := range []struct {
 		name string
 		run  func(h *harness)

@@ -43,10 +43,10 @@ func setUp(m cgroupMounts, parent, name string) *cgroups {
 	c := &cgroups{}
 	c.setUpUnified(m.unified, parent, name)
 	if !c.unifiedCPU && m.cpu.mount != "" {
-		c.cpu, c.noCPU = legacy(m.cpu, parent, name, c.noCPU)
+		c.cpu, c.noCPU = legacy(m.cpu, parent, name)
 	}
 	if !c.unifiedMemory && m.memory.mount != "" {
-		c.memory, c.noMemory = legacy(m.memory, parent, name, c.noMemory)
+		c.memory, c.noMemory = legacy(m.memory, parent, name)
 	}
 	for _, base := range c.bases() {
 		removeChildren(base)
@@ -143,7 +143,7 @@ func descends(pid, from int) bool {
 
 // legacy makes the base in a v1 hierarchy, below this process's own cgroup so
 // that what bounds this process bounds the instances too.
-func legacy(h hierarchy, parent, name, why string) (base, problem string) {
+func legacy(h hierarchy, parent, name string) (base, problem string) {
 	top := h.dir(h.own)
 	if parent != "" {
 		top = h.dir(parent)
@@ -237,7 +237,7 @@ func (c *cgroups) remove(dirs []string) {
 			if removeTree(dir) {
 				break
 			}
-			time.Sleep(time.Millisecond << try)
+			time.Sleep(time.Millisecond << try) //nolint:forbidigo // v1 has no event for it
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -55,7 +56,7 @@ func (p *process) Exec(ctx context.Context, argv []string) error {
 }
 
 func (d *Driver) helper(ctx context.Context, tag string, sock *os.File, out *head) *exec.Cmd {
-	argv := append(d.exec[:len(d.exec):len(d.exec)], "beside "+tag)
+	argv := append(slices.Clip(d.exec), "beside "+tag)
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Env, cmd.Dir = helperEnv, "/"
 	cmd.Stdout, cmd.Stderr = out, out

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"errors"
 	"os"
 	"syscall"
 	"time"
@@ -143,7 +144,7 @@ func waitAny(hs []*handle, d time.Duration) {
 		})
 	}
 	if len(fds) == 0 {
-		time.Sleep(time.Millisecond) // they ended just now; let the kernel catch up
+		time.Sleep(time.Millisecond) //nolint:forbidigo // they ended just now; let the kernel catch up
 		return
 	}
 	_, _ = unix.Poll(fds, int(d.Milliseconds()))
@@ -158,7 +159,7 @@ func (h *handle) reap(child bool) driver.Exit {
 			if err == nil {
 				return exitOf(ws)
 			}
-			if err != syscall.EINTR {
+			if !errors.Is(err, syscall.EINTR) {
 				break // somebody else reaped it
 			}
 		}
@@ -181,7 +182,7 @@ func (h *handle) adoptedExit() driver.Exit {
 		if h.signal(0) == unix.ESRCH && !hasExitInfo() {
 			break
 		}
-		time.Sleep(100 * time.Microsecond)
+		time.Sleep(100 * time.Microsecond) //nolint:forbidigo // no event ends that moment
 	}
 	return driver.Exit{Code: -1, Unknown: true}
 }

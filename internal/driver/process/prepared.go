@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -48,7 +49,7 @@ func (d *Driver) standIn(ctx context.Context, spec driver.Spec, in *instance) (*
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "cannot make a socket: %w", err)
 	}
-	h, err := spawn(append(d.exec[:len(d.exec):len(d.exec)], spec.ID), append(files, theirs))
+	h, err := spawn(append(slices.Clip(d.exec), spec.ID), append(files, theirs))
 	_ = theirs.Close()
 	if err != nil {
 		_ = ours.Close()

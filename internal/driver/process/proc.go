@@ -4,6 +4,7 @@ package process
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -89,7 +90,7 @@ func (p *process) Signal(name string) error {
 	if p.ended() {
 		return nil
 	}
-	if err := p.in.h.signalGroup(sig); err != nil && err != unix.ESRCH {
+	if err := p.in.h.signalGroup(sig); err != nil && !errors.Is(err, unix.ESRCH) {
 		return fault.New(fault.Denied, "cannot send %s to pid %d: %w", name, p.in.id.PID, err)
 	}
 	return nil

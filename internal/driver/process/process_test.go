@@ -36,6 +36,7 @@ func newDriver() (*process.Driver, error) {
 
 func TestDriver(t *testing.T) {
 	drivertest.Run(t, func(t *testing.T) driver.Driver {
+		t.Helper()
 		d, err := newDriver()
 		if err != nil {
 			t.Fatal(err)

@@ -23,6 +23,7 @@ import (
 
 func TestDriverUntracked(t *testing.T) {
 	drivertest.Run(t, func(t *testing.T) driver.Driver {
+		t.Helper()
 		d, err := newDriver()
 		if err != nil {
 			t.Fatal(err)
@@ -34,37 +35,37 @@ func TestDriverUntracked(t *testing.T) {
 	makeDriver(t, "").Close() // what the daemons in processes of their own left
 }
 
-func makeDriver(t testing.TB, tag string) *process.Driver {
-	t.Helper()
+func makeDriver(tb testing.TB, tag string) *process.Driver {
+	tb.Helper()
 	exe, err := os.Executable()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	d, err := process.New(process.Options{Exec: []string{exe, "exec"}, Tag: strings.TrimSuffix(os.Getenv(tagVariable)+"-"+tag, "-")})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(d.Close)
+	tb.Cleanup(d.Close)
 	return d
 }
 
-func startShell(t testing.TB, d *process.Driver, spec driver.Spec, script string) driver.Process {
-	t.Helper()
-	spec.ID = strings.ReplaceAll(t.Name(), "/", "-")
+func startShell(tb testing.TB, d *process.Driver, spec driver.Spec, script string) driver.Process {
+	tb.Helper()
+	spec.ID = strings.ReplaceAll(tb.Name(), "/", "-")
 	spec.Argv = []string{"/bin/sh", "-c", script}
 	spec.Env = append(spec.Env, "PATH=/usr/bin:/bin")
 	if spec.Dir == "" {
 		spec.Dir = "/"
 	}
-	prep, err := d.Prepare(t.Context(), spec)
+	prep, err := d.Prepare(tb.Context(), spec)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	p, err := prep.Start(t.Context())
+	p, err := prep.Start(tb.Context())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = p.Stop(context.Background(), "SIGKILL", 0) })
+	tb.Cleanup(func() { _ = p.Stop(context.Background(), "SIGKILL", 0) })
 	return p
 }
 
@@ -205,12 +206,12 @@ func TestOwnsPrefersWhatIsReached(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = p.Stop(context.Background(), "SIGKILL", 0) })
 	waitPort(t, out)
-	time.Sleep(25 * time.Millisecond) // a shared reading of the table may be 20 ms old
+	time.Sleep(25 * time.Millisecond) //nolint:forbidigo // a shared reading of the table may be 20 ms old
 	if l, o, addr, ok := p.Owns(port); !l || o || addr != "127.0.0.1" || !ok {
 		t.Errorf("with the stranger: %v %v %s %v", l, o, addr, ok)
 	}
 	_ = stranger.Close()
-	time.Sleep(25 * time.Millisecond)
+	time.Sleep(25 * time.Millisecond) //nolint:forbidigo // as above
 	if l, o, addr, ok := p.Owns(port); !l || !o || addr != "::1" || !ok {
 		t.Errorf("without: %v %v %s %v", l, o, addr, ok)
 	}
@@ -230,7 +231,7 @@ func waitPort(t *testing.T, out string) int {
 			}
 			_ = f.Close()
 		}
-		time.Sleep(time.Millisecond)
+		time.Sleep(time.Millisecond) //nolint:forbidigo // polls a file that another process writes
 	}
 	t.Fatal("it does not listen")
 	return 0

@@ -4,6 +4,7 @@ package launch
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -61,8 +62,8 @@ func executable(file string) error {
 }
 
 func lookupEnv(env []string, key string) string {
-	for i := len(env) - 1; i >= 0; i-- {
-		if v, ok := strings.CutPrefix(env[i], key+"="); ok {
+	for _, kv := range slices.Backward(env) {
+		if v, ok := strings.CutPrefix(kv, key+"="); ok {
 			return v
 		}
 	}
