@@ -73,7 +73,7 @@ func (b *Builder) Build(ctx context.Context, r Request) (Result, error) {
 	if err := os.RemoveAll(out); err != nil {
 		return Result{}, fault.New(fault.Denied, "cannot clear the build output: %w", err)
 	}
-	if err := os.MkdirAll(out, 0o755); err != nil {
+	if err := os.MkdirAll(out, 0o755); err != nil { //nolint:gosec // services run as other users
 		return Result{}, fault.New(fault.Denied, "cannot make the build output: %w", err)
 	}
 	if err := b.run(ctx, r, out+".log"); err != nil {

@@ -185,7 +185,7 @@ func TestRotation(t *testing.T) {
 	clock.Store(time.Now().UnixNano())
 	now := func() time.Time { return time.Unix(0, clock.Load()) }
 	v := verifier(t, route.JWT{JWKS: i.url, Algorithms: allAlgs}, now)
-	token := sign(map[string]any{"alg": "EdDSA", "kid": "new"}, map[string]any{"sub": "u"})
+	token := sign(map[string]any{"alg": "EdDSA", "kid": "new"}, map[string]any{"sub": "u", "exp": 1e10})
 	check := func(want error) {
 		t.Helper()
 		if _, err := v.Verify(t.Context(), token); !errors.Is(err, want) {
@@ -228,7 +228,7 @@ func TestUnavailable(t *testing.T) {
 	v := NewVerifier(route.JWT{JWKS: i.url, Algorithms: allAlgs}, VerifierOptions{
 		Now: func() time.Time { return time.Unix(0, clock.Load()) }, Report: func(error) { reports.Add(1) }})
 	defer v.Close()
-	token := sign(map[string]any{"alg": "EdDSA"}, map[string]any{"sub": "u"})
+	token := sign(map[string]any{"alg": "EdDSA"}, map[string]any{"sub": "u", "exp": 1e10})
 	for range 3 {
 		if _, err := v.Verify(t.Context(), token); !errors.Is(err, ErrUnavailable) {
 			t.Error(err)
@@ -265,7 +265,7 @@ func TestForwardAndStrip(t *testing.T) {
 		t.Errorf("left: %v", h)
 	}
 	c, err := v.Verify(t.Context(), sign(map[string]any{"alg": "EdDSA"}, map[string]any{
-		"sub": "u1", "roles": []string{"a", "b"}, "n": 7, "admin": true, "obj": map[string]any{"k": "v"}, "evil": "a\r\nX-Root: 1", "comma": []string{"a,b"},
+		"sub": "u1", "exp": 1e10, "roles": []string{"a", "b"}, "n": 7, "admin": true, "obj": map[string]any{"k": "v"}, "evil": "a\r\nX-Root: 1", "comma": []string{"a,b"},
 	}))
 	if err != nil {
 		t.Fatal(err)
@@ -289,7 +289,7 @@ func TestBearer(t *testing.T) {
 }
 
 func FuzzToken(f *testing.F) {
-	f.Add(sign(map[string]any{"alg": "EdDSA"}, map[string]any{"sub": "u"}))
+	f.Add(sign(map[string]any{"alg": "EdDSA"}, map[string]any{"sub": "u", "exp": 1e10}))
 	f.Add("..")
 	v := NewVerifier(route.JWT{JWKS: "http://127.0.0.1:1/", Algorithms: []string{"EdDSA"}}, VerifierOptions{})
 	defer v.Close()
