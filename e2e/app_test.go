@@ -39,22 +39,28 @@ func newApp(t *testing.T, file string) *app {
 	t.Helper()
 	a := &app{t: t, dir: newDir(t), port: freePort(t), env: os.Environ()}
 	a.write("banyan.yaml", file)
-	var err error
-	if a.layout, err = layout.Beside(a.dir); err != nil {
-		t.Fatal(err)
-	}
+	a.locate()
 	t.Cleanup(a.cleanUp)
 	return a
+}
+
+// locate finds where the state of the app's directory is.
+func (a *app) locate() {
+	a.t.Helper()
+	var err error
+	if a.layout, err = layout.Beside(a.dir); err != nil {
+		a.t.Fatal(err)
+	}
 }
 
 // newDir makes a directory that services with users of their own may enter.
 func newDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp(bin.dir, strings.ToLower(t.Name()[len("Test"):min(len(t.Name()), 20)])+"-")
+	dir, err := os.MkdirTemp(bin.dir, strings.ToLower(t.Name()[len("Test"):min(len(t.Name()), 20)])+"-") //nolint:usetesting // others cannot enter t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // see above
+	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
@@ -73,11 +79,11 @@ func freePort(t *testing.T) int {
 	portsGiven.Lock()
 	defer portsGiven.Unlock()
 	for range 1000 {
-		port := 12000 + rand.IntN(7000) //nolint:gosec // no secret
+		port := 12000 + rand.IntN(7000)
 		if portsGiven.had[port] {
 			continue
 		}
-		l, err := net.Listen("tcp", ":"+strconv.Itoa(port)) //nolint:gosec,noctx // closed at once
+		l, err := net.Listen("tcp", ":"+strconv.Itoa(port))
 		if err == nil {
 			portsGiven.had[port] = true
 			_ = l.Close()
@@ -95,10 +101,10 @@ func (a *app) write(name, content string) {
 		"${port}", strconv.Itoa(a.port), "${testapp}", bin.testapp, "\t", "  ",
 	).Replace(content)
 	path := filepath.Join(a.dir, name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // see newDir
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		a.t.Fatal(err)
 	}
-	if err := os.WriteFile(path, []byte(content), 0o644); err != nil { //nolint:gosec // see newDir
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 		a.t.Fatal(err)
 	}
 }
@@ -135,7 +141,7 @@ const commandMost = 3 * time.Minute
 func (a *app) banyan(args ...string) result { return a.run(a.command(args...)) }
 
 func (a *app) command(args ...string) *exec.Cmd {
-	cmd := exec.Command(bin.banyan, args...) //nolint:gosec,noctx // run bounds it
+	cmd := exec.Command(bin.banyan, args...)
 	cmd.Dir, cmd.Env = a.dir, a.env
 	if a.as != nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: a.as}

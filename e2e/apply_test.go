@@ -36,7 +36,8 @@ func TestApplyReplacesOnlyWhatChanged(t *testing.T) {
 	file := changed(tinyFile(3, 2), "s2", "VERSION: one", "VERSION: two")
 	file = strings.Replace(file, "{path: /s1,", "{path: /first,", 1)
 	file = strings.Replace(file, "\ts1:\n", "\ts1:\n\t\towner: team-one\n\t\tdrain_timeout: 5s\n", 1)
-	file = file[:strings.Index(file, "\ts3:")] + "\ts4: {command: \"${testapp}\"}\n"
+	file, _, _ = strings.Cut(file, "\ts3:")
+	file += "\ts4: {command: \"${testapp}\"}\n"
 	a.write("banyan.yaml", strings.Replace(file, "\t\t- {path: /s3, to: s3}\n", "\t\t- {path: /s4, to: s4}\n", 1))
 	a.up()
 	if got := a.who("/first").Service; got != "s1" {

@@ -66,7 +66,7 @@ const visitMost = 4 * time.Minute
 // visit runs a visit and fails the test for each violation.
 func (v visitor) visit(t *testing.T, name, base string, pages int) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), v.node, "visit.mjs", name, base, v.chromium) //nolint:gosec // the test's own script
+	cmd := exec.CommandContext(t.Context(), v.node, "visit.mjs", name, base, v.chromium)
 	var errs bytes.Buffer
 	cmd.Dir, cmd.Stderr = v.dir, &errs
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }

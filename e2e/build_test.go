@@ -43,10 +43,10 @@ func main() {
 func (a *app) source(name, content string) {
 	a.t.Helper()
 	path := filepath.Join(a.dir, name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // see newDir
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		a.t.Fatal(err)
 	}
-	if err := os.WriteFile(path, []byte(content), 0o644); err != nil { //nolint:gosec // see newDir
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 		a.t.Fatal(err)
 	}
 }

@@ -143,7 +143,6 @@ func TestForegroundHangUp(t *testing.T) {
 	a.nothingLeft()
 }
 
-
 // With --watch a change of the sources replaces the service, and one that does
 // not build leaves it as it is.
 func TestForegroundWatch(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +64,7 @@ services:
 // A service that takes its time is not sent a request before it is ready, and
 // one that takes too long is said to.
 func TestSlowStart(t *testing.T) {
+	long(t)
 	a := newApp(t, `
 name: slow
 gateway: {listen: ":${port}", routes: [{path: /slow, to: slow}]}
@@ -85,6 +87,7 @@ services:
 
 // What services keep outlives everything but the data itself.
 func TestDataOutlivesDown(t *testing.T) {
+	long(t)
 	s := startShop(t)
 	ada := s.signUp()
 	order := ada.buy()
@@ -108,7 +111,7 @@ services:
 	front: {command: "${testapp}", calls: {back: {}}}
 	back: {command: "${testapp}", protocol: tcp}
 	old: {command: "${testapp}", port: FIXED, environment: {VERSION: one}}
-`, "FIXED", fmt.Sprint(fixed)))
+`, "FIXED", strconv.Itoa(fixed)))
 	a.up()
 	var i identity
 	get(t, a.url("/front/call?addr=BACK_ADDR&path=/x")).decode(t, &i)

@@ -120,7 +120,7 @@ jobs:
 func (a *app) runs(job string) []time.Time {
 	a.t.Helper()
 	var list []time.Time
-	for _, line := range strings.Split(a.must("logs", job).out, "\n") {
+	for line := range strings.SplitSeq(a.must("logs", job).out, "\n") {
 		_, nanos, ok := strings.Cut(line, "job "+job+" ran at ")
 		if !ok {
 			continue

@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -80,7 +81,7 @@ func TestKillAnything(t *testing.T) {
 			pause(t, time.Duration(random.IntN(30))*time.Millisecond)
 		}
 		if random.IntN(3) == 0 {
-			a.command("scale", "s1", fmt.Sprint(1+random.IntN(3))).Start() //nolint:errcheck // it may fail: its daemon is dead
+			_ = a.command("scale", "s1", strconv.Itoa(1+random.IntN(3))).Start() // it may fail: its daemon is dead
 		}
 		if err := a.recovers(random); err != nil {
 			t.Fatalf("round %d, killed %v: %v", round, victims, err)

@@ -12,6 +12,7 @@ import (
 // connection. No connection is refused, because the daemon holds the sockets;
 // what was in flight may fail, nothing else; and it is back within a second.
 func TestKillDataPlaneFreshConnections(t *testing.T) {
+	long(t)
 	a := startTiny(t, 2, 2)
 	l := startLoad(t, loadOptions{rate: 200, fresh: true, urls: []string{a.url("/s1/sleep?d=20ms"), a.url("/s2")}})
 	for range rounds(1, 3) {

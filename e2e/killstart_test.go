@@ -74,10 +74,10 @@ func (a *app) killedStart(t *testing.T, round int, after time.Duration, plane bo
 // chance is a source of random numbers; BANYAN_E2E_SEED repeats a run.
 func chance(t *testing.T) *rand.Rand {
 	t.Helper()
-	seed := uint64(time.Now().UnixNano()) //nolint:gosec // any number will do
+	seed := uint64(time.Now().UnixNano())
 	if n, err := strconv.ParseUint(os.Getenv("BANYAN_E2E_SEED"), 10, 64); err == nil {
 		seed = n
 	}
 	t.Logf("BANYAN_E2E_SEED=%d", seed)
-	return rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // repeatable
+	return rand.New(rand.NewPCG(seed, 0))
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -130,9 +131,7 @@ func (l *load) one(n int) {
 	if err != nil {
 		panic(err) // the test's own URL
 	}
-	for k, v := range l.header {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, l.header)
 	conns := 0
 	req = req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { conns++ },

@@ -65,7 +65,7 @@ services:
 func (a *app) chatter(t *testing.T, strict bool) int {
 	t.Helper()
 	want, wrong := 0, 0
-	for _, text := range strings.Split(a.must("logs", "s", "--json").out, "\n") {
+	for text := range strings.SplitSeq(a.must("logs", "s", "--json").out, "\n") {
 		var record struct{ Line string }
 		if text == "" || json.Unmarshal([]byte(text), &record) != nil {
 			continue

@@ -34,7 +34,7 @@ func runTests(m *testing.M) (code int) {
 	}
 	dir, err := os.MkdirTemp("", "banyan-e2e-")
 	if err == nil {
-		defer os.RemoveAll(dir) //nolint:errcheck // a directory left in /tmp is no reason to fail
+		defer os.RemoveAll(dir)
 		err = build(dir)
 	}
 	if err != nil {
@@ -48,7 +48,7 @@ func runTests(m *testing.M) (code int) {
 
 // build makes Banyan and the test program.
 func build(dir string) error {
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // services run under users of their own
+	if err := os.Chmod(dir, 0o755); err != nil {
 		return err
 	}
 	repo, err := filepath.Abs("..")

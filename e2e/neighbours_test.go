@@ -15,6 +15,7 @@ import (
 // Several apps share a machine: two different ones, and one file in two
 // directories. Whatever happens to one, the others do not notice.
 func TestTwoApps(t *testing.T) {
+	long(t)
 	one, twin, other := startTiny(t, 3, 2), startTiny(t, 3, 2), newApp(t, callsFile)
 	other.up()
 	addresses := map[string]string{}
@@ -90,7 +91,7 @@ func TestNonRootUser(t *testing.T) {
 	s.as = &syscall.Credential{Uid: uid, Gid: uid}
 	s.env = []string{"HOME=" + home, "PATH=" + readablePath(), "LANG=C.UTF-8"}
 	for _, dir := range []string{s.dir, home} {
-		if out, err := exec.Command("chown", "-R", strconv.Itoa(uid)+":"+strconv.Itoa(uid), dir).CombinedOutput(); err != nil { //nolint:noctx // quick
+		if out, err := exec.Command("chown", "-R", strconv.Itoa(uid)+":"+strconv.Itoa(uid), dir).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
 	}
@@ -101,7 +102,7 @@ func TestNonRootUser(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if owner := info.Sys().(*syscall.Stat_t).Uid; owner != uid { //nolint:forcetypeassert // on Linux it is
+		if owner := info.Sys().(*syscall.Stat_t).Uid; owner != uid {
 			t.Errorf("instance %s runs as %d", id, owner)
 		}
 	}

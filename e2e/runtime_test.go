@@ -106,12 +106,12 @@ func copyTree(from, to string) error {
 		case e.IsDir() && (e.Name() == ".banyan" || e.Name() == "__pycache__" || e.Name() == "node_modules"):
 			return filepath.SkipDir
 		case e.IsDir():
-			return os.MkdirAll(filepath.Join(to, rel), 0o755) //nolint:gosec // services of all users read it
+			return os.MkdirAll(filepath.Join(to, rel), 0o755)
 		}
 		data, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(filepath.Join(to, rel), data, 0o644) //nolint:gosec // as above
+		return os.WriteFile(filepath.Join(to, rel), data, 0o644)
 	})
 }

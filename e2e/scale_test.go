@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +21,7 @@ func TestScaleBalancesPerRequest(t *testing.T) {
 	oneConnection := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
 	const requests = 300
 	for range requests {
-		res, err := oneConnection.Get(s.url("/api/stock?product=" + item)) //nolint:noctx // bounded by the test's own time
+		res, err := oneConnection.Get(s.url("/api/stock?product=" + item))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -34,7 +35,7 @@ func TestScaleBalancesPerRequest(t *testing.T) {
 	await(t, 10*time.Second, "the access log", func() error {
 		by = map[string]int{}
 		n := 0
-		for _, line := range strings.Split(s.must("logs", "gateway", "--json").out, "\n") {
+		for line := range strings.SplitSeq(s.must("logs", "gateway", "--json").out, "\n") {
 			var outer struct{ Line string }
 			var record struct{ Path, Instance string }
 			if json.Unmarshal([]byte(line), &outer) == nil && json.Unmarshal([]byte(outer.Line), &record) == nil && record.Path == "/api/stock" {
@@ -61,11 +62,12 @@ func TestScaleBalancesPerRequest(t *testing.T) {
 
 // Scaling up and down under load costs no request.
 func TestScaleUnderLoad(t *testing.T) {
+	long(t)
 	a := startTiny(t, 2, 1)
 	l := startLoad(t, loadOptions{rate: 150, urls: []string{a.url("/s1/sleep?d=10ms"), a.url("/s1")}})
 	other := a.one("s2").GetPid()
 	for _, n := range []int{4, 1, 3, 2} {
-		a.must("scale", "s1", fmt.Sprint(n))
+		a.must("scale", "s1", strconv.Itoa(n))
 		l.more(60)
 		await(t, 10*time.Second, "the instances", func() error {
 			st, err := a.status()

@@ -47,7 +47,7 @@ func TestGRPC(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close() //nolint:errcheck // the test is over
+	defer conn.Close()
 	health := healthv1.NewHealthClient(conn)
 	res, err := health.Check(t.Context(), &healthv1.HealthCheckRequest{})
 	if err != nil || res.GetStatus() != healthv1.HealthCheckResponse_SERVING {
@@ -82,7 +82,7 @@ func TestStreamsSurviveAnUnrelatedApply(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer socket.CloseNow() //nolint:errcheck // the test is over
+	defer socket.CloseNow()
 	echo := func(text string) {
 		t.Helper()
 		limited, done := context.WithTimeout(ctx, 10*time.Second)
@@ -99,7 +99,7 @@ func TestStreamsSurviveAnUnrelatedApply(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close() //nolint:errcheck // the test is over
+	defer conn.Close()
 	watch, err := healthv1.NewHealthClient(conn).Watch(ctx, &healthv1.HealthCheckRequest{})
 	if err == nil {
 		_, err = watch.Recv()

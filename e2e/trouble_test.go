@@ -13,6 +13,7 @@ import (
 
 // A program that ignores SIGTERM is killed when its grace period is over.
 func TestStubbornServiceIsKilledAfterItsGrace(t *testing.T) {
+	long(t)
 	a := newApp(t, `
 name: stubborn
 services:
@@ -72,13 +73,13 @@ services:
 	// The delays double: 100 ms, 200, 400, 800, 1600.
 	var delays []time.Duration
 	restarts := int32(0)
-	a.when(30*time.Second, "five delays", func(st *appStatus) error {
+	a.when(30*time.Second, "four delays", func(st *appStatus) error {
 		i := service(st, "bad").GetInstances()[0]
 		if i.GetState() == banyanv1.State_STATE_BACKING_OFF && i.GetRestarts() != restarts {
 			restarts = i.GetRestarts()
 			delays = append(delays, time.Until(i.GetRetryAt().AsTime()))
 		}
-		if restarts < 6 {
+		if restarts < 5 {
 			return fmt.Errorf("%d restarts", restarts)
 		}
 		return nil
@@ -186,10 +187,10 @@ func atoi(s string) int {
 func TestDownInReverseOrder(t *testing.T) {
 	a := newApp(t, "name: order")
 	stops := a.dir + "/stops"
-	if err := os.WriteFile(stops, nil, 0o666); err != nil { //nolint:gosec // services of all users write it
+	if err := os.WriteFile(stops, nil, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(stops, 0o666); err != nil { //nolint:gosec // as above
+	if err := os.Chmod(stops, 0o666); err != nil {
 		t.Fatal(err)
 	}
 	a.write("banyan.yaml", strings.ReplaceAll(`
@@ -214,7 +215,7 @@ services:
 		t.Fatal(err)
 	}
 	var order []string
-	for _, line := range strings.Split(strings.TrimSpace(string(data)), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(string(data)), "\n") {
 		name, _, _ := strings.Cut(line, " ")
 		order = append(order, name)
 	}

@@ -38,25 +38,6 @@ func await(t *testing.T, most time.Duration, what string, holds func() error) {
 	}
 }
 
-// stay fails the test as soon as a condition ceases to hold within the time d.
-func stay(t *testing.T, d time.Duration, what string, holds func() error) {
-	t.Helper()
-	end := time.NewTimer(d)
-	defer end.Stop()
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	for {
-		if err := holds(); err != nil {
-			t.Fatalf("%s: %v", what, err)
-		}
-		select {
-		case <-tick.C:
-		case <-end.C:
-			return
-		}
-	}
-}
-
 // pause is the time between two deeds of a test that nothing marks the end of.
 func pause(t *testing.T, d time.Duration) {
 	t.Helper()

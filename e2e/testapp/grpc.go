@@ -16,7 +16,7 @@ import (
 
 // serveGRPC serves gRPC's own health service on $PORT.
 func serveGRPC() error {
-	l, err := net.Listen("tcp", net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT"))) //nolint:noctx // at once or never
+	l, err := net.Listen("tcp", net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT")))
 	if err != nil {
 		return err
 	}

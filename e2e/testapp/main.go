@@ -50,7 +50,7 @@ func run(args []string) error {
 //	CHATTER      writes a numbered line every so often
 //	STOP_FILE    gets a line with service and time when it is asked to stop
 func serve() error {
-	fmt.Printf("%s begins, version %s\n", os.Getenv("BANYAN_INSTANCE"), os.Getenv("VERSION"))
+	fmt.Fprintf(os.Stdout, "%s begins, version %s\n", os.Getenv("BANYAN_INSTANCE"), os.Getenv("VERSION"))
 	if code := os.Getenv("CRASH"); code != "" {
 		fmt.Fprintf(os.Stderr, "cannot go on: the moon is in the wrong house (%s)\n", os.Getenv("BANYAN_INSTANCE"))
 		n, err := strconv.Atoi(code)
@@ -65,7 +65,7 @@ func serve() error {
 	if d, err := time.ParseDuration(os.Getenv("CHATTER")); err == nil {
 		go chatter(d)
 	}
-	l, err := net.Listen("tcp", net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT"))) //nolint:noctx // at once or never
+	l, err := net.Listen("tcp", net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT")))
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func serve() error {
 		_ = server.Shutdown(ctx) // what does not end is cut off by the exit
 		close(stopped)
 	}()
-	if err := server.Serve(l); err != http.ErrServerClosed { //nolint:errorlint // never wrapped
+	if err := server.Serve(l); err != http.ErrServerClosed {
 		return err
 	}
 	<-stopped
@@ -90,7 +90,7 @@ func serve() error {
 
 // awaitStop notes that a stop was asked for, and never returns if it is to be ignored.
 func awaitStop(more <-chan os.Signal) os.Signal {
-	fmt.Printf("%s is asked to stop\n", os.Getenv("BANYAN_INSTANCE"))
+	fmt.Fprintf(os.Stdout, "%s is asked to stop\n", os.Getenv("BANYAN_INSTANCE"))
 	if path := os.Getenv("STOP_FILE"); path != "" {
 		f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666) //nolint:gosec // the test's file
 		if err == nil {
@@ -106,7 +106,7 @@ func awaitStop(more <-chan os.Signal) os.Signal {
 
 func chatter(every time.Duration) {
 	for n := 0; ; n++ {
-		fmt.Printf("line %08d of %d\n", n, os.Getpid())
+		fmt.Fprintf(os.Stdout, "line %08d of %d\n", n, os.Getpid())
 		<-time.After(every)
 	}
 }
@@ -116,7 +116,7 @@ func job(args []string) error {
 	if d, err := time.ParseDuration(os.Getenv("START_DELAY")); err == nil {
 		<-time.After(d)
 	}
-	fmt.Printf("job %s ran at %d\n", os.Getenv("BANYAN_SERVICE"), time.Now().UnixNano())
+	fmt.Fprintf(os.Stdout, "job %s ran at %d\n", os.Getenv("BANYAN_SERVICE"), time.Now().UnixNano())
 	if len(args) == 0 {
 		return nil
 	}

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/banyanrun/banyan/internal/fault"
@@ -50,10 +51,13 @@ const outputMost = 20
 type Builder struct {
 	dir  string
 	room chan struct{}
+	busy sync.Map // output directory → struct{}: being built
 }
 
 // New returns a builder that keeps outputs in dir/SERVICE/KEY and logs in dir/SERVICE/KEY.log.
+// Builds that an earlier daemon left running are ended: their output is made anew.
 func New(dir string) *Builder {
+	endOrphans(dir)
 	return &Builder{dir: dir, room: make(chan struct{}, max(1, runtime.NumCPU()/2))}
 }
 
@@ -70,6 +74,8 @@ func (b *Builder) Build(ctx context.Context, r Request) (Result, error) {
 		return Result{}, ctx.Err()
 	}
 	out := b.Out(r.Service, r.Key)
+	b.busy.Store(out, struct{}{})
+	defer b.busy.Delete(out)
 	if err := os.RemoveAll(out); err != nil {
 		return Result{}, fault.New(fault.Denied, "cannot clear the build output: %w", err)
 	}
@@ -103,7 +109,10 @@ func (b *Builder) run(ctx context.Context, r Request, log string) error {
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = r.Dir, r.Env, file, file
 	cmd.WaitDelay = time.Second
 	contain(cmd)
-	err = cmd.Run()
+	if err = cmd.Start(); err == nil {
+		defer remember(log, cmd.Process.Pid)()
+		err = cmd.Wait()
+	}
 	if err == nil {
 		return nil
 	}
@@ -155,8 +164,12 @@ func tail(log string) []string {
 	return lines[max(0, len(lines)-outputMost):]
 }
 
-// Remove removes the output and the log of a build that has ended.
+// Remove removes the output and the log of a build that has ended, unless it is
+// being made anew.
 func (b *Builder) Remove(service, key string) error {
 	out := b.Out(service, key)
+	if _, busy := b.busy.Load(out); busy {
+		return nil
+	}
 	return errors.Join(os.RemoveAll(out), os.RemoveAll(out+".log"))
 }

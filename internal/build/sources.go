@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/banyanrun/banyan/internal/fault"
 	"github.com/banyanrun/banyan/internal/ignore"
@@ -25,9 +26,18 @@ type Sources struct {
 }
 
 type fileSum struct {
-	size, mtime int64
-	sum         [32]byte
+	info os.FileInfo
+	sum  [32]byte
 }
+
+// same reports whether a file is still the one that was read.
+func (f fileSum) same(info os.FileInfo) bool {
+	return f.info != nil && os.SameFile(f.info, info) && f.info.Size() == info.Size() && f.info.ModTime().Equal(info.ModTime())
+}
+
+// fresh is how old a file must be for its time to change with its next change:
+// filesystems count time in steps of some milliseconds.
+const fresh = 100 * time.Millisecond
 
 // NewSources returns an empty memory.
 func NewSources() *Sources {
@@ -130,15 +140,17 @@ func (s *Sources) sum(path string) ([32]byte, fs.FileMode, error) {
 	if err != nil {
 		return [32]byte{}, 0, err
 	}
-	known, ok := s.files[path]
-	if ok && known.size == info.Size() && known.mtime == info.ModTime().UnixNano() {
+	if known := s.files[path]; known.same(info) {
 		return known.sum, info.Mode(), nil
 	}
 	sum, err := s.hash(path)
 	if err != nil {
 		return sum, 0, err
 	}
-	s.files[path] = fileSum{size: info.Size(), mtime: info.ModTime().UnixNano(), sum: sum}
+	delete(s.files, path)
+	if time.Since(info.ModTime()) > fresh {
+		s.files[path] = fileSum{info: info, sum: sum}
+	}
 	return sum, info.Mode(), nil
 }
 

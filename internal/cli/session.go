@@ -34,8 +34,14 @@ func dial(socket string) *session {
 
 func (s *session) close() { s.transport.CloseIdleConnections() }
 
+// statusMost is how long a daemon may take to say how things are: one that is
+// stopped (SIGSTOP) accepts connections and never answers.
+const statusMost = 15 * time.Second
+
 // status asks once.
 func (s *session) status(ctx context.Context) (*banyanv1.Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, statusMost)
+	defer cancel()
 	res, err := s.GetStatus(ctx, &banyanv1.GetStatusRequest{})
 	if err != nil {
 		return nil, err

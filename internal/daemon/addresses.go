@@ -43,14 +43,18 @@ func newAddresses(ctx context.Context, b binder, p *ports.Allocator, s *state.St
 
 // bind sees to it that every listener has a socket, and returns their
 // addresses. If one cannot be had, those that were bound for this call are
-// released again.
-func (a *addresses) bind(ctx context.Context, needs []route.Listener) (map[string]string, error) {
+// released again; where failed is given it is told, and the others are bound.
+func (a *addresses) bind(ctx context.Context, needs []route.Listener, failed func(error)) (map[string]string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	before := maps.Clone(a.binder.Held())
 	addrs := map[string]string{}
 	for _, l := range needs {
 		addr, err := a.one(l)
+		if err != nil && failed != nil {
+			failed(err)
+			continue
+		}
 		if err != nil {
 			for id := range a.binder.Held() {
 				if _, had := before[id]; !had {

@@ -21,26 +21,40 @@ var _ admin.Engine = (*daemon)(nil)
 // or not at all. A daemon that was started for an app that it then refuses has
 // nothing to do and ends.
 func (d *daemon) Apply(ctx context.Context, r admin.Apply) (admin.Applied, error) {
-	done, err := d.apply(ctx, r)
-	if err != nil && d.effects.current.Load() == nil {
-		d.beginDown(ctx, true)
-	}
-	return done, err
-}
-
-func (d *daemon) apply(ctx context.Context, r admin.Apply) (admin.Applied, error) {
 	d.applying.Lock()
 	defer d.applying.Unlock()
+	if err := d.ending(); err != nil {
+		return admin.Applied{}, err
+	}
+	before := d.current().app
+	done, err := d.apply(ctx, r, before)
+	if err == nil {
+		return done, nil
+	}
+	// What the refused file brought along goes again.
+	_ = d.secrets.declare(before.Secrets, nil) // nothing is stored: no error
+	d.trim(before)
+	if d.effects.current.Load() == nil {
+		d.goDown(ctx, true)
+	}
+	return admin.Applied{}, err
+}
+
+// ending is the error for a call that comes after the app is down.
+func (d *daemon) ending() error {
 	select {
 	case <-d.gone:
-		return admin.Applied{}, fault.New(fault.Unavailable, "the daemon is ending").Fix("try again")
+		return fault.New(fault.Unavailable, "the daemon is ending").Fix("try again")
 	default:
+		return nil
 	}
+}
+
+func (d *daemon) apply(ctx context.Context, r admin.Apply, before *model.App) (admin.Applied, error) {
 	app, err := load(r)
 	if err != nil {
 		return admin.Applied{}, err
 	}
-	before := d.current().app
 	carryOver(before, app)
 	if err := d.secrets.declare(app.Secrets, r.Variables); err != nil {
 		return admin.Applied{}, err
@@ -49,7 +63,7 @@ func (d *daemon) apply(ctx context.Context, r admin.Apply) (admin.Applied, error
 	if err != nil {
 		return admin.Applied{}, err
 	}
-	addrs, err := d.addresses.bind(ctx, needs)
+	addrs, err := d.addresses.bind(ctx, needs, nil)
 	if err != nil {
 		return admin.Applied{}, err
 	}
@@ -87,13 +101,14 @@ func carryOver(before, app *model.App) {
 			continue
 		}
 		s.Restarts = old.Restarts
-		if old.Declared == s.Declared {
+		if old.Declared == s.Declared && s.Spec.Port == 0 {
 			s.Replicas = old.Replicas
 		}
 	}
 }
 
-// enforce makes an app the desired one, durably.
+// enforce makes an app the desired one, durably. When it returns nil the app is
+// in force: whoever holds applying next builds on it.
 func (d *daemon) enforce(ctx context.Context, app *model.App, addrs map[string]string) error {
 	if err := d.store.Put(ctx, kindMeta, keyDesired, app); err != nil {
 		return err
@@ -103,15 +118,29 @@ func (d *daemon) enforce(ctx context.Context, app *model.App, addrs map[string]s
 	}
 	d.loop.Update(func(desired *reconcile.Desired, obs *model.Observed) {
 		d.effects.current.Store(&applied{app: app, addrs: addrs})
+		fresh := desired.App == nil // what was due while the app was down is not made up for
 		desired.App, desired.Down, desired.Force = app, false, false
 		for name, s := range app.Services {
-			if s.Job != nil && s.Job.Schedule != "" && obs.LastRun[name].IsZero() {
+			if s.Job != nil && s.Job.Schedule != "" && (fresh || obs.LastRun[name].IsZero()) {
 				obs.LastRun[name] = time.Now() // the first run is at the schedule's next time
 				d.effects.SaveCounters(name, obs.Numbers[name], obs.LastRun[name])
 			}
 		}
 	})
+	inForce := func(reconcile.Desired, *model.Observed, reconcile.Plan) {}
+	if err := d.loop.Read(context.WithoutCancel(ctx), inForce); err != nil {
+		return err
+	}
+	d.trim(app)
 	return nil
+}
+
+// trim gives up the sockets that an app does not need. The data plane keeps its
+// own copies of them until it works by routes without them.
+func (d *daemon) trim(app *model.App) {
+	if needs, err := route.Needs(app); err == nil {
+		d.addresses.keep(needs)
+	}
 }
 
 // changes names the services whose instances or number of instances an apply changes.
@@ -136,6 +165,9 @@ func changes(before, after *model.App) []string {
 func (d *daemon) edit(ctx context.Context, name string, f func(*model.Service) error) error {
 	d.applying.Lock()
 	defer d.applying.Unlock()
+	if err := d.goingOn(ctx); err != nil {
+		return err
+	}
 	now := d.current()
 	old := now.app.Services[name]
 	if old == nil {
@@ -155,6 +187,19 @@ func (d *daemon) edit(ctx context.Context, name string, f func(*model.Service) e
 	app.Services = maps.Clone(now.app.Services)
 	app.Services[name] = &s
 	return d.enforce(ctx, &app, now.addrs)
+}
+
+// goingOn refuses a change of an app that is going down: it would bring it up again.
+func (d *daemon) goingOn(ctx context.Context) error {
+	if err := d.ending(); err != nil {
+		return err
+	}
+	down := false
+	err := d.loop.Read(ctx, func(desired reconcile.Desired, _ *model.Observed, _ reconcile.Plan) { down = desired.Down })
+	if err == nil && down {
+		err = fault.New(fault.Conflict, "the app is going down").Fix("start it again with `banyan up`")
+	}
+	return err
 }
 
 // Scale implements admin.Engine.
@@ -193,6 +238,9 @@ func (d *daemon) RunJob(ctx context.Context, job string) error {
 	s := d.current().app.Services[job]
 	if s == nil || s.Job == nil {
 		return fault.New(fault.NotFound, "there is no job %s", job)
+	}
+	if s.LeftOut != "" {
+		return fault.New(fault.Conflict, "%s is left out: %s", job, s.LeftOut)
 	}
 	d.loop.Update(func(_ *reconcile.Desired, obs *model.Observed) { obs.RunNow[job] = true })
 	return ctx.Err()

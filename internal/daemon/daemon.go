@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -45,6 +47,7 @@ type daemon struct {
 	version string
 	self    string // the program's path
 	log     *slog.Logger
+	lock    *os.File
 	started time.Time
 
 	store     *state.Store
@@ -59,7 +62,6 @@ type daemon struct {
 	effects   *effects
 	loop      *reconcile.Loop
 
-	leaving  []string   // what an earlier daemon was draining; only the keeper's callbacks touch it
 	applying sync.Mutex // one apply, scale or restart at a time
 	// going is closed when the app first begins to go down, gone when it is
 	// down and the daemon ends.
@@ -87,6 +89,10 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer lock.Close()
+	// A daemon that has just ended for good may have tidied up meanwhile.
+	if err := l.Prepare(); err != nil {
+		return err
+	}
 	signal.Ignore(syscall.SIGHUP, syscall.SIGINT) // a terminal's signals are for the CLI
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
 	defer stop()
@@ -95,10 +101,21 @@ func Run(ctx context.Context, o Options) error {
 		return fmt.Errorf("daemon: %w", err)
 	}
 	d := &daemon{
-		layout: l, version: o.Version, self: self, started: time.Now(), going: make(chan struct{}), gone: make(chan struct{}),
+		layout: l, lock: lock, version: o.Version, self: self, started: time.Now(), going: make(chan struct{}), gone: make(chan struct{}),
 		log: slog.New(slog.NewTextHandler(os.Stderr, nil)), sources: build.NewSources(),
 	}
+	defer d.tidy()
 	return d.run(ctx)
+}
+
+// tidy removes the run directory when the app is down: the last thing, before
+// the lock is let go.
+func (d *daemon) tidy() {
+	select {
+	case <-d.gone:
+		_ = os.RemoveAll(d.layout.RunDir) // at worst an empty directory is left in the temp directory
+	default:
+	}
 }
 
 // lockMost is how long a daemon that was just killed may take to let go of the
@@ -123,7 +140,10 @@ func acquire(l layout.Layout) (*os.File, error) {
 		case launch.Answers(l):
 			return nil, f.Close()
 		case time.Now().After(deadline):
-			return nil, errors.Join(fault.New(fault.Conflict, "another daemon holds %s and does not answer", l.Lock), f.Close())
+			return nil, errors.Join(fault.New(fault.Conflict, "another daemon (pid %s) holds %s and does not answer at %s",
+				cmp.Or(holder(f), "unknown"), l.Lock, l.ControlSocket).
+				Fix("use the XDG_RUNTIME_DIR and TMPDIR that it was started with, or end it: its services go on, and the next daemon takes them over"),
+				f.Close())
 		}
 	}
 }
@@ -143,6 +163,7 @@ func (d *daemon) run(ctx context.Context) (err error) {
 	if err := d.logToSpool(); err != nil {
 		return err
 	}
+	d.hold(strconv.Itoa(os.Getpid()))
 	d.log.Info("the daemon runs", "version", d.version, "epoch", d.effects.epoch)
 	var g run.Group
 	d.add(&g, d.loop.Run)
@@ -193,6 +214,10 @@ func (d *daemon) leave(signalled context.Context) func(context.Context) error {
 
 // open opens what is on disk.
 func (d *daemon) open(ctx context.Context) (err error) {
+	if holder(d.lock) != "" && !state.Exists(d.layout.Database) {
+		return fault.New(fault.Damaged, "the state of an app that is up is gone: %s is missing or empty", d.layout.Database).
+			Fix("put it back; or stop the app's processes, move the state directory away, and run `banyan up` again")
+	}
 	if d.store, err = state.Open(ctx, d.layout.Database); err != nil {
 		return err
 	}
@@ -224,6 +249,9 @@ func (d *daemon) close() error {
 
 // wire adopts what an earlier daemon left and gives every engine what it needs.
 func (d *daemon) wire(ctx, background context.Context) error {
+	if err := d.home(ctx); err != nil {
+		return err
+	}
 	var app *model.App
 	if _, err := d.store.Get(ctx, kindMeta, keyDesired, &app); err != nil {
 		return err
@@ -353,7 +381,6 @@ func (d *daemon) begin(ctx context.Context, app *model.App, found *adoption) err
 			return err
 		}
 	}
-	d.leaving = found.leaving
 	d.effects.attach(found.adopted, found.observed)
 	d.log.Info("adopted what an earlier daemon left", "instances", len(found.adopted), "data_plane", found.dataPlane != nil)
 	d.prune()
@@ -367,7 +394,12 @@ func (d *daemon) resume(ctx context.Context, app *model.App) error {
 	if err != nil {
 		return err
 	}
-	addrs, err := d.addresses.bind(ctx, needs)
+	// An address that somebody else took meanwhile must not keep the app from
+	// being looked after, or from going down.
+	addrs, err := d.addresses.bind(ctx, needs, func(err error) {
+		d.log.Error("a listener is missing", "error", err)
+		app.Warnings = append(app.Warnings, err.Error()+"; then run `banyan up` again")
+	})
 	if err != nil {
 		return err
 	}
@@ -396,34 +428,11 @@ func (d *daemon) current() applied {
 	return applied{app: &model.App{}, addrs: map[string]string{}}
 }
 
-// acked is called when the data plane works by a snapshot. Listeners that it
-// does not need any more are closed then, unless an apply is adding some.
+// acked is called when the data plane works by a snapshot.
 func (d *daemon) acked(v route.Version) {
 	if v.Epoch == d.effects.epoch {
 		d.loop.Acked(v.N)
-		d.forgetLeaving()
 	}
-	if !d.applying.TryLock() {
-		return
-	}
-	defer d.applying.Unlock()
-	if app := d.current().app; app.Name != "" && d.addresses != nil {
-		if needs, err := route.Needs(app); err == nil {
-			d.addresses.keep(needs)
-		}
-	}
-}
-
-// forgetLeaving tells the loop which of the instances that an earlier daemon was
-// draining have nothing in flight: of those the data plane told the earlier one.
-// Of the others it tells this one.
-func (d *daemon) forgetLeaving() {
-	for _, id := range d.leaving {
-		if !d.keeper.Busy(id) {
-			d.loop.Drained([]string{id})
-		}
-	}
-	d.leaving = nil
 }
 
 // event writes what the data plane saw to the daemon's log.

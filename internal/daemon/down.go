@@ -45,6 +45,13 @@ func (d *daemon) Down(ctx context.Context, force bool) error {
 func (d *daemon) beginDown(ctx context.Context, force bool) {
 	d.applying.Lock()
 	defer d.applying.Unlock()
+	if d.ending() == nil {
+		d.goDown(ctx, force)
+	}
+}
+
+// goDown is beginDown for who holds applying.
+func (d *daemon) goDown(ctx context.Context, force bool) {
 	if err := d.store.Put(ctx, kindMeta, keyDown, true); err != nil {
 		// A full disk must not keep an app from being stopped.
 		d.log.Error("that the app goes down is not durable: a daemon that is killed now is followed by one that starts it again", "error", err)
@@ -64,19 +71,14 @@ func (d *daemon) endWhenDown(ctx context.Context) error {
 	}
 	for {
 		changed := d.Changes()
-		var empty, force bool
-		err := d.loop.Read(ctx, func(desired reconcile.Desired, obs *model.Observed, _ reconcile.Plan) {
-			empty, force = desired.Down && len(obs.Instances) == 0, desired.Force
-		})
-		if err != nil {
-			return err
+		empty, _, err := d.empty(ctx)
+		if err == nil && empty {
+			empty, err = d.endIfEmpty(ctx)
 		}
-		if empty && d.applying.TryLock() {
-			defer d.applying.Unlock() //nolint:gocritic // the loop ends here; whoever waits sees that the app is gone
-			if err := d.dismantle(context.WithoutCancel(ctx), force); err != nil {
-				return err
-			}
-			close(d.gone)
+		switch {
+		case err != nil:
+			return err
+		case empty:
 			return errDown
 		}
 		select {
@@ -85,6 +87,30 @@ func (d *daemon) endWhenDown(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// empty reports whether the app goes down and no instance is left.
+func (d *daemon) empty(ctx context.Context) (empty, force bool, err error) {
+	err = d.loop.Read(ctx, func(desired reconcile.Desired, obs *model.Observed, _ reconcile.Plan) {
+		empty, force = desired.Down && len(obs.Instances) == 0, desired.Force
+	})
+	return empty, force, err
+}
+
+// endIfEmpty dismantles the app unless an apply has brought it up meanwhile.
+// Whoever waits for applying sees that the app is gone.
+func (d *daemon) endIfEmpty(ctx context.Context) (bool, error) {
+	d.applying.Lock()
+	defer d.applying.Unlock()
+	empty, force, err := d.empty(ctx)
+	if err != nil || !empty {
+		return false, err
+	}
+	if err := d.dismantle(context.WithoutCancel(ctx), force); err != nil {
+		return false, err
+	}
+	close(d.gone)
+	return true, nil
 }
 
 // drainMost is how long the data plane may take for requests in flight to finish.
@@ -107,6 +133,7 @@ func (d *daemon) dismantle(ctx context.Context, force bool) error {
 	if err := d.store.Delete(ctx, kindMeta, keyDown); err != nil {
 		d.log.Error("what is stored says that the app is up", "error", err)
 	}
+	d.hold("")
 	if err := os.Remove(d.layout.ProxySocket); err != nil && !os.IsNotExist(err) {
 		d.log.Warn("a socket is left", "error", err)
 	}

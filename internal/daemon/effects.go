@@ -32,6 +32,7 @@ const (
 	keyEpoch   = "epoch"   // how many daemons there have been
 	keyDesired = "desired" // model.App; missing when the app is down
 	keyDown    = "down"    // true while the app goes down
+	keyHome    = "home"    // the state directory's path
 )
 
 // counter is what is remembered of a service's instances that are gone.
@@ -127,6 +128,9 @@ func (e *effects) Publish(routed []model.Instance) uint64 {
 	e.keeper.Publish(snapshot)
 	return e.number
 }
+
+// Busy implements reconcile.Effects.
+func (e *effects) Busy(instance string) bool { return e.keeper.Busy(instance) }
 
 // Save implements reconcile.Effects.
 func (e *effects) Save(i model.Instance) { e.store.Queue(kindInstance, i.ID, i, e.unsaved) }

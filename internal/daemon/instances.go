@@ -72,16 +72,26 @@ func (x *instances) start(i model.Instance, s *model.Service) {
 			close(r.ready)
 			return
 		}
+		had := i.Port
 		warnings, err := x.launch(&i, s, r)
 		<-x.room
 		close(r.ready)
 		if err != nil {
+			x.giveBack(i.Port, had) // the loop does not know of it
 			x.failed(i, err)
 			return
 		}
+		x.giveBack(had, i.Port)
 		x.loop.Started(i.ID, i.Run, r.process.Identity().PID, i.Port, warnings, r.started)
 		x.watch(i, r)
 	})
+}
+
+// giveBack releases a port that an instance does not have, unless it is the one it has.
+func (x *instances) giveBack(port, has int) {
+	if port != has {
+		x.ports.Release(port)
+	}
 }
 
 // failed tells that an instance's program does not run.
@@ -205,8 +215,6 @@ func (x *instances) port(i *model.Instance, s *model.Service) error {
 		return nil
 	case i.Port != 0 && ports.Free(i.Port):
 		return nil
-	case i.Port != 0:
-		x.ports.Release(i.Port)
 	}
 	var err error
 	i.Port, err = x.ports.Lease(i.ID)

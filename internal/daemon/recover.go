@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"time"
 
 	"github.com/banyanrun/banyan/internal/driver"
@@ -16,7 +18,6 @@ import (
 type adoption struct {
 	observed  *model.Observed
 	adopted   []adopted
-	leaving   []string       // instances that were draining or stopping
 	dataPlane driver.Process // nil: there is none any more
 }
 
@@ -68,8 +69,18 @@ func (a *adoption) settle(app *model.App, now time.Time) {
 	for n := range a.adopted {
 		alive[a.adopted[n].id] = &a.adopted[n]
 	}
+	for key, b := range a.observed.Builds {
+		if _, err := os.Stat(b.Dir); b.Done && errors.Is(err, fs.ErrNotExist) {
+			delete(a.observed.Builds, key) // somebody removed it: it is built again
+		}
+	}
+	for name, last := range a.observed.LastRun {
+		a.observed.LastRun[name] = earlier(last, now) // the clock may have been set back
+	}
 	for id, i := range a.observed.Instances {
 		if !i.Phase.Alive() {
+			// The clock may have been set back meanwhile.
+			i.RetryAt = earlier(i.RetryAt, now.Add(reconcile.BackoffMost))
 			continue
 		}
 		var s *model.Service
@@ -86,13 +97,19 @@ func (a *adoption) settle(app *model.App, now time.Time) {
 		// What the data plane has finished meanwhile is not known: draining and
 		// stopping begin anew.
 		if i.Phase == model.Draining || i.Phase == model.Stopping {
-			a.leaving = append(a.leaving, id)
-			i.Phase, i.Drained, i.Unrouted = model.Starting, false, false
+			i.Phase, i.Drained, i.Unrouted, i.Killed = model.Starting, false, false, false
 			if !i.ReadyAt.IsZero() {
 				i.Phase = model.Ready
 			}
 		}
 	}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // attach watches the processes that were adopted. The loop must know their instances.

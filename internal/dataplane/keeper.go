@@ -219,10 +219,10 @@ func (k *Keeper) reportDrained(ids []string) {
 
 // Timings of the watch over the data plane.
 const (
-	pingEvery   = time.Second
-	silence     = 5 * time.Second // without an answer to a ping: it hangs
-	startLimit  = 10 * time.Second
-	backoffMin  = 50 * time.Millisecond
-	backoffMax  = 2 * time.Second
-	steadyAfter = 5 * time.Second // a data plane that lived so long was no crash loop
+	pingEvery    = time.Second
+	silence      = 5 * time.Second // without an answer to a ping: it hangs
+	startLimit   = 10 * time.Second
+	backoffLeast = 50 * time.Millisecond
+	backoffMost  = 2 * time.Second
+	steadyAfter  = 5 * time.Second // a data plane that lived so long was no crash loop
 )

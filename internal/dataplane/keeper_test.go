@@ -31,6 +31,7 @@ func fetch(c *http.Client, url string) (string, error) {
 }
 
 func newClient(t *testing.T) *http.Client {
+	t.Helper()
 	tr := &http.Transport{DisableKeepAlives: true}
 	t.Cleanup(tr.CloseIdleConnections)
 	return &http.Client{Transport: tr, Timeout: 10 * time.Second}
@@ -127,7 +128,7 @@ func TestKill9UnderLoad(t *testing.T) {
 		})
 	}
 	for n := range 3 {
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond) //nolint:forbidigo // the clients are at work
 		died := time.Now()
 		_ = b.proc(n).Kill()
 		eventually(t, "another data plane", func() bool { return b.proc(n+1) != nil })

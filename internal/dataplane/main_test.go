@@ -2,6 +2,7 @@ package dataplane_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -58,7 +60,7 @@ type process struct {
 func (p *process) Done() <-chan struct{} { return p.done }
 func (p *process) Kill() error {
 	err := p.cmd.Process.Kill()
-	if err == os.ErrProcessDone {
+	if errors.Is(err, os.ErrProcessDone) {
 		return nil
 	}
 	return err
@@ -85,7 +87,7 @@ type bed struct {
 
 func newBed(t *testing.T) *bed {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "bk") // t.TempDir is too long for a unix socket
+	dir, err := os.MkdirTemp("", "bk") //nolint:usetesting // t.TempDir is too long for a unix socket
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +96,7 @@ func newBed(t *testing.T) *bed {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if d, err := time.ParseDuration(r.URL.Query().Get("sleep")); err == nil {
 			b.sleeping <- struct{}{}
-			time.Sleep(d)
+			time.Sleep(d) //nolint:forbidigo // as it is asked to
 		}
 		_, _ = w.Write([]byte("hello"))
 	}))
@@ -203,12 +205,7 @@ func (b *bed) waitAck(v route.Version) {
 func (b *bed) isDrained(id string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, d := range b.drained {
-		if d == id {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(b.drained, id)
 }
 
 func (b *bed) proc(i int) *process {
@@ -227,6 +224,6 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatalf("never: %s", what)
 		}
-		time.Sleep(time.Millisecond)
+		time.Sleep(time.Millisecond) //nolint:forbidigo // polls any condition
 	}
 }

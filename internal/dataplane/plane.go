@@ -276,7 +276,7 @@ func endPeer(conn *link.Conn) error {
 		}
 	}
 	if err := conn.SetReadDeadline(time.Now().Add(silence)); err != nil {
-		return nil // closed already
+		return nil //nolint:nilerr // closed already
 	}
 	for {
 		_, sockets, err := conn.Receive()

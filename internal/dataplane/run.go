@@ -14,7 +14,7 @@ import (
 // returns nil then. It also returns when ctx ends, which to the data plane is
 // the death of its daemon: it starts another.
 func (k *Keeper) Run(ctx context.Context) error {
-	pause := backoffMin
+	pause := backoffLeast
 	for {
 		k.mu.Lock()
 		p := k.plane
@@ -28,15 +28,15 @@ func (k *Keeper) Run(ctx context.Context) error {
 		err := k.watch(ctx, p)
 		if ctx.Err() != nil || k.stopping() {
 			_ = p.conn.Close()
-			return nil
+			return nil //nolint:nilerr // it was to end
 		}
 		k.log.Error("the data plane is lost; starting another", "reason", err, "lived", time.Since(p.started).Round(time.Millisecond))
 		k.bury(p)
 		if time.Since(p.started) > steadyAfter {
-			pause = backoffMin
+			pause = backoffLeast
 		} else {
 			k.sleep(ctx, pause)
-			pause = min(2*pause, backoffMax)
+			pause = min(2*pause, backoffMost)
 		}
 	}
 }
@@ -62,7 +62,7 @@ func (k *Keeper) restart(ctx context.Context, pause *time.Duration) *plane {
 		}
 		k.log.Error("data plane", "error", err)
 		k.sleep(ctx, *pause)
-		*pause = min(2**pause, backoffMax)
+		*pause = min(2**pause, backoffMost)
 	}
 	return nil
 }

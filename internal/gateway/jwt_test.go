@@ -87,6 +87,7 @@ type issuer struct {
 }
 
 func newIssuer(t *testing.T, keys []map[string]any) *issuer {
+	t.Helper()
 	i := &issuer{}
 	i.keys.Store(&keys)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -105,6 +106,7 @@ func newIssuer(t *testing.T, keys []map[string]any) *issuer {
 var allAlgs = []string{"EdDSA", "ES256", "RS256", "HS256", "none"}
 
 func verifier(t *testing.T, cfg route.JWT, now func() time.Time) *Verifier {
+	t.Helper()
 	v := NewVerifier(cfg, VerifierOptions{Now: now})
 	t.Cleanup(v.Close)
 	return v
@@ -213,7 +215,7 @@ func TestRotation(t *testing.T) {
 	check(nil) // refreshed in the background, which fails
 	deadline := time.Now().Add(5 * time.Second)
 	for i.calls.Load() < 3 && time.Now().Before(deadline) {
-		time.Sleep(time.Millisecond)
+		time.Sleep(time.Millisecond) //nolint:forbidigo // polls a counter
 	}
 	calls(3)
 	check(nil)

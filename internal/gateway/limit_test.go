@@ -1,8 +1,8 @@
 package gateway
 
 import (
-	"fmt"
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -57,14 +57,14 @@ func TestLimiterMemory(t *testing.T) {
 	l := NewLimiter(route.RateLimit{Requests: 1, Per: time.Hour})
 	now := time.Unix(1000, 0)
 	for i := range 200_000 {
-		l.Allow(fmt.Sprint(i), now)
+		l.Allow(strconv.Itoa(i), now)
 	}
 	if n := count(l); n > limitShards*limitKeys {
 		t.Errorf("%d clients are remembered", n)
 	}
 	l = NewLimiter(route.RateLimit{Requests: 1000, Per: time.Second})
 	for i := range 200_000 {
-		l.Allow(fmt.Sprint(i), now.Add(time.Duration(i)*time.Millisecond))
+		l.Allow(strconv.Itoa(i), now.Add(time.Duration(i)*time.Millisecond))
 	}
 	if n := count(l); n > 10_000 {
 		t.Errorf("%d full buckets are kept", n)

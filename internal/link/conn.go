@@ -120,7 +120,7 @@ func (c *Conn) writeRights(frame, oob []byte) (int, error) {
 		if !errors.Is(err, syscall.ETOOMANYREFS) || time.Now().After(give) {
 			return n, err
 		}
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(5 * time.Millisecond) //nolint:forbidigo // the kernel does not tell when there is room
 	}
 }
 
@@ -152,7 +152,7 @@ func encode(m *Message) ([]byte, error) {
 		return nil, ErrTooLarge
 	}
 	frame := make([]byte, 4+len(body))
-	binary.BigEndian.PutUint32(frame, uint32(len(body))) //nolint:gosec // bounded above
+	binary.BigEndian.PutUint32(frame, uint32(len(body)))
 	copy(frame[4:], body)
 	return frame, nil
 }

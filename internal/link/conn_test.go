@@ -5,11 +5,12 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,7 +23,7 @@ import (
 // pair returns both ends of a link.
 func pair(t *testing.T) (a, b *Conn) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "link")
+	dir, err := os.MkdirTemp("", "link") //nolint:usetesting // t.TempDir is too long for a unix socket
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +96,7 @@ func TestMessages(t *testing.T) {
 	if err != nil || m.Snapshot == nil || m.Snapshot.App != big.App || m.Snapshot.Version != big.Version {
 		t.Fatalf("%v", err)
 	}
-	if _, _, err = b.Receive(); err != io.EOF {
+	if _, _, err = b.Receive(); !errors.Is(err, io.EOF) {
 		t.Errorf("after the end: %v", err)
 	}
 }
@@ -151,7 +152,7 @@ func TestManySockets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		socks[i], ids[i] = s, fmt.Sprint(i)
+		socks[i], ids[i] = s, strconv.Itoa(i)
 	}
 	const rounds = 10
 	go func() {
@@ -173,7 +174,7 @@ func TestManySockets(t *testing.T) {
 		}
 		CloseSockets(got)
 	}
-	if err := a.Send(&Message{}, append(socks, socks[0])...); err == nil {
+	if err := a.Send(&Message{}, slices.Concat(socks, socks[:1])...); err == nil {
 		t.Error("too many sockets were sent")
 	}
 	CloseSockets(socks)

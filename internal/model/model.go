@@ -117,6 +117,8 @@ type Instance struct {
 	Retiring bool `json:"retiring,omitempty"`
 	// Unrouted: the data plane has acknowledged routes without it.
 	Unrouted bool `json:"unrouted,omitempty"`
+	// Killed: its process was sent SIGKILL, not only asked to stop.
+	Killed bool `json:"killed,omitempty"`
 	// Drained: nothing is in flight to it any more, says the data plane.
 	Drained  bool      `json:"drained,omitempty"`
 	Deadline time.Time `json:"deadline,omitzero"` // of draining
@@ -238,7 +240,14 @@ func (s *Status) Stuck() bool {
 
 func (s *ServiceStatus) hopeless() bool {
 	switch s.State {
-	case StateWaiting, State(Failed):
+	case State(Failed):
+		return true
+	case StateWaiting:
+		for _, i := range s.Instances {
+			if i.Retiring && i.Phase.Alive() {
+				return false // it waits for these to go
+			}
+		}
 		return true
 	case State(Starting), State(BackingOff), State(Unready):
 		for _, i := range s.Instances {

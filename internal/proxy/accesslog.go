@@ -72,7 +72,7 @@ func (a *accessLog) run() {
 		return
 	}
 	w := bufio.NewWriterSize(a.w, 64<<10)
-	defer w.Flush()
+	defer func() { _ = w.Flush() }() // nobody is left to tell
 	var (
 		line  []byte
 		flush <-chan time.Time

@@ -96,7 +96,7 @@ func (b *body) clientError(gone bool) error {
 		return nil
 	}
 	defer b.mu.Unlock()
-	if b.err == nil || b.err == io.EOF {
+	if b.err == nil || b.err == io.EOF { //nolint:errorlint // a Reader's end is not wrapped
 		return nil
 	}
 	return b.err

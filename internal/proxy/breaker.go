@@ -109,6 +109,7 @@ func (b *breaker) tried(now time.Time, v verdict) change {
 		return closed
 	case bad:
 		b.until = now.Add(b.cfg.OpenFor)
+	case neutral: // another trial
 	}
 	return same
 }

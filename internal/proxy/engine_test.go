@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -70,7 +71,7 @@ func TestNoReadyInstance(t *testing.T) {
 func TestApplyRefuses(t *testing.T) {
 	r := newRig(t)
 	r.apply()
-	if err := r.e.Apply(&route.Snapshot{Version: route.Version{Epoch: 0, N: 9}}, nil); err != ErrOlder {
+	if err := r.e.Apply(&route.Snapshot{Version: route.Version{Epoch: 0, N: 9}}, nil); !errors.Is(err, ErrOlder) {
 		t.Errorf("older: %v", err)
 	}
 	s := &route.Snapshot{Version: route.Version{Epoch: 2}, Listeners: []route.Listener{{ID: "x", Role: route.RoleEdge}}}
@@ -94,7 +95,7 @@ func TestDrain(t *testing.T) {
 	start := func(id string) inst {
 		srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 			_, _ = io.Copy(io.Discard, q.Body)
-			time.Sleep(time.Millisecond)
+			time.Sleep(time.Millisecond) //nolint:forbidigo // what it does takes time
 			_, _ = io.WriteString(w, id)
 		})}
 		l := mustListen(t)

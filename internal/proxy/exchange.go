@@ -104,7 +104,7 @@ func grpcTimeout(v string) (time.Duration, bool) {
 	if err != nil || unit == 0 || n == 0 || n > uint64(math.MaxInt64/unit) {
 		return 0, false
 	}
-	return time.Duration(n) * unit, true //nolint:gosec // bounded above
+	return time.Duration(n) * unit, true
 }
 
 // failed makes a failure that names the edge's ends.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -115,7 +116,7 @@ func TestGatewayLimits(t *testing.T) {
 	c := client(t)
 	for i := range 3 {
 		resp, body := get(t, c, gw+"/rate")
-		if i < 2 && (resp.StatusCode != 200 || resp.Header.Get("RateLimit-Remaining") != fmt.Sprint(1-i)) {
+		if i < 2 && (resp.StatusCode != 200 || resp.Header.Get("RateLimit-Remaining") != strconv.Itoa(1-i)) {
 			t.Errorf("%d: %s %v", i, resp.Status, resp.Header)
 		}
 		if i == 2 {
@@ -222,7 +223,7 @@ func TestSlowClients(t *testing.T) {
 	}
 	c = connect("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\n")
 	for range 8 {
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond) //nolint:forbidigo // it is slow
 		_, _ = io.WriteString(c, "x")
 	}
 	resp, err = http.ReadResponse(bufio.NewReader(c), nil)
@@ -242,7 +243,7 @@ func TestLongSilence(t *testing.T) {
 		_, _ = io.Copy(io.Discard, q.Body)
 		w.Header().Set("Content-Type", "text/event-stream")
 		_ = http.NewResponseController(w).Flush()
-		time.Sleep(700 * time.Millisecond)
+		time.Sleep(700 * time.Millisecond) //nolint:forbidigo // the silence
 		_, _ = io.WriteString(w, "data: late\n\n")
 	}))
 	gw := r.gateway(route.Route{Path: "/", To: "s"})

@@ -3,6 +3,7 @@ package proxy
 import (
 	"net/http"
 	"reflect"
+	"strings"
 
 	"github.com/banyanrun/banyan/internal/gateway"
 	"github.com/banyanrun/banyan/internal/link"
@@ -69,14 +70,15 @@ func (e *Engine) compileGateway(t *table, g *route.Gateway, states map[edgeKey]*
 
 // routeKey tells a route from the others to the same service over snapshots.
 func routeKey(r *route.Route) string {
-	key := r.Host + r.Path
+	var key strings.Builder
+	key.WriteString(r.Host + r.Path)
 	for _, m := range r.Methods {
-		key += " " + m
+		key.WriteString(" " + m)
 	}
 	for _, k := range sortedKeys(r.Headers) {
-		key += " " + k + "=" + r.Headers[k]
+		key.WriteString(" " + k + "=" + r.Headers[k])
 	}
-	return key
+	return key.String()
 }
 
 func (e *Engine) verifierFor(cfg *route.JWT) *gateway.Verifier {

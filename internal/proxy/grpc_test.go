@@ -44,7 +44,7 @@ func (s *testService) StreamingInputCall(st pb.TestService_StreamingInputCallSer
 	var n int32
 	for {
 		m, err := st.Recv()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return st.SendAndClose(&pb.StreamingInputCallResponse{AggregatedPayloadSize: n})
 		}
 		if err != nil {
@@ -66,7 +66,7 @@ func (s *testService) StreamingOutputCall(in *pb.StreamingOutputCallRequest, st 
 func (s *testService) FullDuplexCall(st pb.TestService_FullDuplexCallServer) error {
 	for {
 		m, err := st.Recv()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
@@ -181,7 +181,7 @@ func TestGRPC(t *testing.T) {
 			}
 		}
 		_ = st.CloseSend()
-		if _, err := st.Recv(); err != io.EOF {
+		if _, err := st.Recv(); !errors.Is(err, io.EOF) {
 			t.Error(err)
 		}
 	})
@@ -279,7 +279,7 @@ func TestGRPCMove(t *testing.T) {
 		eventually(t, "drained", func() bool { return len(r.e.Draining()) == 0 })
 		srv.Stop()
 		srv = nextSrv
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(10 * time.Millisecond) //nolint:forbidigo // calls go on meanwhile
 	}
 	close(stop)
 	<-done

@@ -8,13 +8,13 @@ import (
 	"github.com/banyanrun/banyan/internal/route"
 )
 
-func mustListen(t testing.TB) net.Listener {
-	t.Helper()
+func mustListen(tb testing.TB) net.Listener {
+	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = l.Close() })
+	tb.Cleanup(func() { _ = l.Close() })
 	return l
 }
 

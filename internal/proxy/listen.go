@@ -60,7 +60,7 @@ func (e *Engine) accept(l *listener) {
 			return
 		default:
 			e.log.Warn("accept", "listener", l.id, "error", err)
-			time.Sleep(wait)
+			time.Sleep(wait) //nolint:forbidigo // no event tells of free descriptors
 			wait = min(2*wait, longest)
 		}
 	}

@@ -203,7 +203,7 @@ func TestStaleConnections(t *testing.T) {
 		if resp, body := do(t, c, req); resp.StatusCode != 200 {
 			t.Fatalf("%d: %s %s", i, resp.Status, body)
 		}
-		time.Sleep(time.Duration(i%2) * 100 * time.Millisecond)
+		time.Sleep(time.Duration(i%2) * 100 * time.Millisecond) //nolint:forbidigo // the connection is idle
 	}
 }
 

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,11 +28,11 @@ func oddities(w http.ResponseWriter, r *http.Request) {
 	case "/echo":
 		b, err := io.ReadAll(r.Body)
 		h.Set("X-Method", r.Method)
-		h.Set("X-Len", fmt.Sprint(r.ContentLength))
+		h.Set("X-Len", strconv.FormatInt(r.ContentLength, 10))
 		h.Set("X-Err", fmt.Sprint(err))
 		h.Set("X-Query", r.URL.RawQuery)
 		h.Set("X-Trailer-In", r.Trailer.Get("X-Sum"))
-		h.Set("Content-Length", fmt.Sprint(len(b)))
+		h.Set("Content-Length", strconv.Itoa(len(b)))
 		_, _ = w.Write(b)
 	case "/chunked":
 		for i := range 3 {
@@ -62,7 +64,7 @@ func oddities(w http.ResponseWriter, r *http.Request) {
 		h.Set("X-Secret", "hop")
 		h.Set("Keep-Alive", "timeout=5")
 	case "/large":
-		h.Set("Content-Length", fmt.Sprint(1<<20))
+		h.Set("Content-Length", strconv.Itoa(1<<20))
 		for range 1 << 10 {
 			_, _ = w.Write(make([]byte, 1<<10))
 		}
@@ -130,9 +132,7 @@ func TestDifferential(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for k, v := range q.header {
-			rq.Header[k] = v
-		}
+		maps.Copy(rq.Header, q.header)
 		if q.trailer {
 			rq.Trailer = http.Header{"X-Sum": {"42"}}
 		}
@@ -227,7 +227,7 @@ func TestRequestHeaders(t *testing.T) {
 			t.Errorf("%s: %q, want %q", k, v, want)
 		}
 	}
-	if len(h["X_forwarded_for"])+len(h["X_Forwarded_For"]) > 0 {
+	if len(h["X_forwarded_for"])+len(h["X_Forwarded_For"]) > 0 { //nolint:staticcheck // a copy might be in any form
 		t.Error("underscored copy")
 	}
 	if hs := <-host; hs != "shop.example:8080" {
@@ -367,7 +367,7 @@ func TestEventStream(t *testing.T) {
 			if d := time.Since(sent); d > 100*time.Millisecond {
 				t.Errorf("an event took %v", d)
 			}
-			time.Sleep(100 * time.Millisecond) // past the timeout, which is to the header only
+			time.Sleep(100 * time.Millisecond) //nolint:forbidigo // past the timeout, which is to the header only
 		}
 		_ = resp.Body.Close() // the client leaves: the service learns of it
 		<-cancelled

@@ -110,7 +110,7 @@ func (r *restarter) sleep(ctx context.Context, d time.Duration) {
 // start runs argv in a session of its own and waits until it ends, or until no
 // daemon is wanted any more. It reports whether one may be on its way.
 func (r *restarter) start(ctx context.Context, argv []string) bool {
-	cmd := exec.Command(argv[0], argv[1:]...) //nolint:gosec,noctx // the daemon's own argv; it outlives ctx
+	cmd := exec.Command(argv[0], argv[1:]...) //nolint:noctx // it outlives ctx
 	cmd.Stderr = os.Stderr                    // the data plane's log; stdout is for the access log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	// The data plane's own tag must not mark the daemon as one of its descendants.

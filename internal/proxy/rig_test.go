@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -135,12 +136,7 @@ func (r *rig) apply() {
 func (r *rig) hasDrained(id string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, d := range r.drained {
-		if d == id {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(r.drained, id)
 }
 
 func (r *rig) event(kind string) *link.Event {
@@ -227,6 +223,6 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		if time.Now().After(deadline) {
 			t.Fatalf("never: %s", what)
 		}
-		time.Sleep(2 * time.Millisecond)
+		time.Sleep(2 * time.Millisecond) //nolint:forbidigo // polls any condition
 	}
 }

@@ -24,7 +24,7 @@ type served struct {
 
 func serve(t *testing.T) *served {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "bp")
+	dir, err := os.MkdirTemp("", "bp") //nolint:usetesting // t.TempDir is too long for a unix socket
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,13 +162,13 @@ func TestRestart(t *testing.T) {
 	_ = c.Send(&link.Message{Ping: &link.Ping{}})
 	receive(t, c)
 	n := starts()
-	time.Sleep(600 * time.Millisecond) // would be time for another
+	time.Sleep(600 * time.Millisecond) //nolint:forbidigo // would be time for another
 	if starts() != n {
 		t.Error("a daemon is started although one is there")
 	}
 	_ = c.Send(&link.Message{Bye: &link.Bye{}})
 	_ = c.Close()
-	time.Sleep(300 * time.Millisecond)
+	time.Sleep(300 * time.Millisecond) //nolint:forbidigo // as above
 	if starts() != n {
 		t.Error("a daemon is started after Bye")
 	}

@@ -142,7 +142,8 @@ func TestBudget(t *testing.T) {
 	for range 100 {
 		b.request()
 	}
-	for n = 0; b.take(now); n++ {
+	for n = 0; b.take(now); {
+		n++
 	}
 	if n != 20 {
 		t.Errorf("%d of 100", n)
@@ -167,7 +168,7 @@ func TestOutlier(t *testing.T) {
 		if o.eject(time.Now(), nil) != 0 {
 			t.Error("twice")
 		}
-		time.Sleep(outlierBase + time.Second)
+		time.Sleep(outlierBase + time.Second) //nolint:forbidigo // synctest's clock
 		synctest.Wait()
 		if restored != 1 || o.ejected.Load() {
 			t.Error("not restored")
@@ -175,7 +176,7 @@ func TestOutlier(t *testing.T) {
 		if d := o.eject(time.Now(), func() {}); d != 2*outlierBase {
 			t.Errorf("second: %v", d)
 		}
-		time.Sleep(4 * outlierBase)
+		time.Sleep(4 * outlierBase) //nolint:forbidigo // synctest's clock
 		if d := o.eject(time.Now(), func() {}); d != outlierBase {
 			t.Errorf("after a good while: %v", d)
 		}

@@ -40,6 +40,9 @@ func (c *computation) advance(i *model.Instance) {
 			c.do(Remove{i.ID})
 		}
 	case model.Stopping:
+		if c.desired.Force && !i.Killed {
+			c.do(Stop{Instance: i.ID, Why: i.Reason, Kill: true}) // its grace period is cut short
+		}
 	}
 }
 
@@ -91,7 +94,7 @@ func drainTimeout(s *model.Service) time.Duration {
 // that was ready for 60 s begins anew.
 const (
 	backoffFirst   = 100 * time.Millisecond
-	backoffMost    = 30 * time.Second
+	BackoffMost    = 30 * time.Second
 	backoffHealthy = 60 * time.Second
 )
 
@@ -118,7 +121,7 @@ func AfterExit(i *model.Instance, s *model.Service, e Ended, now time.Time) {
 		i.Reason = e.Reason // else the reason for stopping it says more
 	}
 	i.Details = e.Details
-	i.ReadyAt, i.Started, i.Drained, i.Unrouted, i.PID = time.Time{}, time.Time{}, false, false, 0
+	i.ReadyAt, i.Started, i.Drained, i.Unrouted, i.Killed, i.PID = time.Time{}, time.Time{}, false, false, false, 0
 	switch {
 	case i.Retiring:
 		i.Phase = model.Stopped
@@ -149,9 +152,9 @@ func afterRun(i *model.Instance, s *model.Service, e Ended, now time.Time) {
 }
 
 func backOff(i *model.Instance, now time.Time) {
-	delay := backoffMost
+	delay := BackoffMost
 	if i.Crashes < 16 { // 100 ms << 16 is past the most, and far from overflow
-		delay = min(backoffFirst<<i.Crashes, backoffMost)
+		delay = min(backoffFirst<<i.Crashes, BackoffMost)
 	}
 	i.Crashes++
 	i.Restarts++

@@ -161,6 +161,7 @@ func (c *computation) service(s *model.Service) {
 	revision, outDir, ok := c.target(s)
 	if !ok {
 		c.build(s)
+		c.shrink(s)
 		return
 	}
 	if s.Job != nil {
@@ -188,6 +189,17 @@ func (c *computation) build(s *model.Service) {
 		c.wait(s.Name, "%s", b.Reason)
 	default:
 		c.wait(s.Name, "is being built")
+	}
+}
+
+// shrink takes away what there is too much of while the wanted revision is not known.
+func (c *computation) shrink(s *model.Service) {
+	if s.Job != nil {
+		return
+	}
+	current, old, _ := split(c.byService[s.Name], "")
+	for _, i := range surplus(append(current, old...), s.Replicas) {
+		c.do(Retire{i.ID, "there are more instances than replicas"})
 	}
 }
 

@@ -81,6 +81,7 @@ func (w *world) apply(a reconcile.Action) {
 			w.t.Fatalf("%s is stopped with requests in flight before its deadline", i.ID)
 		}
 		w.obs.Instances[a.Instance].Phase = model.Stopping
+		w.obs.Instances[a.Instance].Killed = w.obs.Instances[a.Instance].Killed || a.Kill
 	case reconcile.Remove:
 		if w.obs.Instances[a.Instance].Phase.Alive() {
 			w.t.Fatalf("%s is forgotten while it lives", a.Instance)

@@ -50,7 +50,7 @@ func (l *Loop) Republish() {
 func (l *Loop) Built(b model.Build) {
 	l.post(func() {
 		l.obs.Builds[b.Key] = &b
-		l.pruneBuilds(b.Service)
+		l.pruneBuilds()
 	})
 }
 
@@ -114,12 +114,16 @@ func (l *Loop) Exited(id string, run int, e Ended, at time.Time) {
 	l.on(id, run, func(i *model.Instance) { AfterExit(i, l.service(i.Service), e, at) })
 }
 
-// Acked tells that the data plane works by the routes of that number, or later ones.
+// Acked tells that the data plane works by the routes of that number, or later
+// ones. Drained comes only for instances that were in this daemon's routes: what
+// an earlier one was draining is asked for.
 func (l *Loop) Acked(number uint64) {
 	l.post(func() {
+		l.acked = max(l.acked, number)
 		for id, n := range l.dropped {
 			if i := l.obs.Instances[id]; i != nil && n <= number && !i.Unrouted {
-				l.change(id).Unrouted = true
+				i = l.change(id)
+				i.Unrouted, i.Drained = true, !l.effects.Busy(id)
 			}
 		}
 	})

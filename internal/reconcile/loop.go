@@ -25,6 +25,9 @@ type Effects interface {
 	// Publish gives the data plane the instances that get requests and returns a
 	// number that Loop.Acked is told later. Numbers grow.
 	Publish(routed []model.Instance) uint64
+	// Busy reports whether the data plane may still have requests in flight to an
+	// instance that is in none of the routes that it has acknowledged.
+	Busy(instance string) bool
 	// Save, Forget and SaveCounters keep the observed state. Calls are carried
 	// out in order; they need not be durable at once.
 	Save(i model.Instance)
@@ -51,6 +54,8 @@ type Loop struct {
 	dirty   map[string]bool
 	routed  []model.Instance
 	dropped map[string]uint64 // draining instance → number of the first routes without it
+	number  uint64            // of the last routes
+	acked   uint64            // of the last routes that the data plane acknowledged
 	rebuilt bool              // routes must be published though the set is the same
 	timer   *time.Timer
 	settled time.Time     // when the last plan was carried out
@@ -124,6 +129,10 @@ func (l *Loop) rest() time.Duration {
 	return min(l.took, restMost) - time.Since(l.settled)
 }
 
+// sleepMost bounds how long the loop sleeps towards a time: timers stand still
+// while a laptop sleeps, and the wall clock may be set.
+const sleepMost = time.Minute
+
 // maxRounds bounds how often a plan's own effects lead to another plan at once.
 const maxRounds = 20
 
@@ -147,7 +156,7 @@ func (l *Loop) settle(now time.Time) {
 	clear(l.dirty)
 	l.timer.Stop()
 	if !l.plan.Wake.IsZero() {
-		l.timer.Reset(time.Until(l.plan.Wake))
+		l.timer.Reset(min(time.Until(l.plan.Wake), sleepMost))
 	}
 	l.effects.Changed()
 	l.settled = time.Now()
@@ -173,16 +182,17 @@ func (l *Loop) apply(a Action, now time.Time) {
 	case Drain:
 		i := l.change(a.Instance)
 		i.Phase, i.Deadline = model.Draining, a.Deadline
+		l.unroute(i)
 	case Stop:
 		i := l.change(a.Instance)
-		i.Phase, i.Reason = model.Stopping, a.Why
+		i.Phase, i.Reason, i.Killed = model.Stopping, a.Why, i.Killed || a.Kill
 		l.effects.Stop(*i, l.service(i.Service), a.Kill)
 	case Remove:
 		i := l.obs.Instances[a.Instance]
 		l.effects.Forget(*i)
 		delete(l.obs.Instances, a.Instance)
 		delete(l.dropped, a.Instance)
-		l.pruneBuilds(i.Service)
+		l.pruneBuilds()
 	default:
 		panic(fmt.Sprintf("reconcile: unknown action %T", a))
 	}
@@ -206,20 +216,20 @@ func (l *Loop) create(a Create, now time.Time) {
 	l.effects.Start(*i, s)
 }
 
-// pruneBuilds drops the builds of a service that are neither wanted nor in use.
-func (l *Loop) pruneBuilds(service string) {
-	wanted := ""
-	if s := l.service(service); s != nil {
-		wanted = s.BuildKey
-	}
-	used := map[string]bool{}
-	for _, i := range l.obs.Instances {
-		if i.Service == service {
-			used[i.OutDir] = true
+// pruneBuilds drops the builds that are neither wanted nor in use. Services whose
+// builds are the same share one, so it looks at all of them.
+func (l *Loop) pruneBuilds() {
+	wanted, used := map[string]bool{}, map[string]bool{}
+	if l.desired.App != nil {
+		for _, s := range l.desired.App.Services {
+			wanted[s.BuildKey] = true
 		}
 	}
+	for _, i := range l.obs.Instances {
+		used[i.OutDir] = true
+	}
 	for key, b := range l.obs.Builds {
-		if b.Service == service && (b.Done || b.Failed) && key != wanted && !used[b.Dir] {
+		if (b.Done || b.Failed) && !wanted[key] && !used[b.Dir] {
 			delete(l.obs.Builds, key)
 			l.effects.ForgetBuild(*b)
 		}
@@ -254,11 +264,23 @@ func (l *Loop) publish() {
 		return
 	}
 	l.rebuilt, l.routed = false, routed
-	number := l.effects.Publish(routed)
+	l.number = l.effects.Publish(routed)
 	for id, i := range l.obs.Instances {
 		if _, ok := l.dropped[id]; !ok && i.Phase == model.Draining {
-			l.dropped[id] = number
+			l.dropped[id] = l.number
 		}
+	}
+}
+
+// unroute notes that a draining instance is not in the last routes already: it
+// was unready. No other routes need to be published for it then.
+func (l *Loop) unroute(i *model.Instance) {
+	if l.number == 0 || slices.ContainsFunc(l.routed, func(r model.Instance) bool { return r.ID == i.ID }) {
+		return
+	}
+	l.dropped[i.ID] = l.number
+	if l.number <= l.acked {
+		i.Unrouted, i.Drained = true, !l.effects.Busy(i.ID)
 	}
 }
 

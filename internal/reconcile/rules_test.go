@@ -35,6 +35,31 @@ func TestRecreateStopsBeforeItStarts(t *testing.T) {
 	}
 }
 
+// A second Ctrl-C comes while instances have their grace period.
+func TestForceKillsWhatIsBeingStopped(t *testing.T) {
+	w := newWorld(t, service("a", 2))
+	w.settle()
+	w.desired.Down = true
+	for range 20 {
+		w.step() // nobody cooperates: they drain until their deadline and then take their time to stop
+		w.now = w.now.Add(10 * time.Second)
+	}
+	w.desired.Force = true
+	kills := 0
+	for range 3 {
+		plan := reconcile.Compute(w.desired, w.obs, w.now)
+		for _, a := range plan.Actions {
+			if s, ok := a.(reconcile.Stop); ok && s.Kill {
+				kills++
+			}
+			w.apply(a)
+		}
+	}
+	if kills != 2 {
+		t.Fatalf("%d instances were killed, want both, once: %v", kills, w.dump())
+	}
+}
+
 func TestDownStopsCallersFirst(t *testing.T) {
 	store, api, web := service("store", 1), service("api", 2), service("web", 1)
 	api.Spec.DependsOn = appfile.DependsOn{"store": {Condition: appfile.ServiceReady}}
@@ -202,5 +227,29 @@ func TestFailedBuildKeepsTheOldRevision(t *testing.T) {
 	list := reconcile.Summarize(w.desired, w.obs, reconcile.Compute(w.desired, w.obs, w.now))
 	if w.serving("a") != 1 || list[0].State != model.State(model.Failed) || list[0].Reason == "" {
 		t.Fatalf("%v, %+v", w.dump(), list[0])
+	}
+}
+
+// TestScaledDownWhileTheBuildFails: fewer instances need no new revision.
+func TestScaledDownWhileTheBuildFails(t *testing.T) {
+	s := service("a", 3)
+	w := newWorld(t, s)
+	w.settle()
+	s.BuildKey = "broken"
+	w.obs.Builds["broken"] = &model.Build{Service: "a", Key: "broken", Failed: true}
+	s.Replicas = 1
+	for range 20 {
+		w.step()
+		for _, i := range w.obs.Instances {
+			switch i.Phase {
+			case model.Draining:
+				i.Drained, i.Unrouted = true, true
+			case model.Stopping:
+				reconcile.AfterExit(i, s, reconcile.Ended{Success: true}, w.now)
+			}
+		}
+	}
+	if n := w.serving("a"); n != 1 || len(w.obs.Instances) != 1 {
+		t.Fatalf("%d serve: %v", n, w.dump())
 	}
 }

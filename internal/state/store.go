@@ -14,6 +14,7 @@ import (
 	"database/sql"
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io/fs"
@@ -44,6 +45,9 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err := touch(path); err != nil {
 		return nil, fault.New(fault.Denied, "cannot make the state file: %w", err)
 	}
+	if err := checkLog(path + "-wal"); err != nil {
+		return nil, err
+	}
 	query := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)"}, "_txlock": {"immediate"}}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+query.Encode())
 	if err != nil {
@@ -57,6 +61,16 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	s := &Store{db: db, path: path, writes: make(chan write, 1024), done: make(chan struct{})}
 	go s.write() // ended by Close
 	return s, nil
+}
+
+// Exists reports whether there is something in the file at path or its log.
+func Exists(path string) bool {
+	for _, file := range []string{path, path + "-wal"} {
+		if info, err := os.Stat(file); err == nil && info.Size() > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func touch(path string) error {
@@ -76,8 +90,17 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	_, err = p.Up(ctx)
-	return err
+	if _, err = p.Up(ctx); err != nil {
+		return err
+	}
+	var found string
+	if err := db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&found); err != nil {
+		return err
+	}
+	if found != "ok" {
+		return errors.New(found)
+	}
+	return nil
 }
 
 func errorsJoinClose(err error, db *sql.DB) error {

@@ -63,6 +63,10 @@ func start(ctx context.Context, l layout.Layout, binary string) error {
 		return fault.New(fault.Denied, "cannot write the daemon's log: %w", err)
 	}
 	defer log.Close()
+	before, err := logBegin(log)
+	if err != nil {
+		return err
+	}
 	argv := Argv(l, binary)
 	cmd := exec.Command(argv[0], argv[1:]...) //nolint:noctx // it outlives this program
 	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", log, log
@@ -76,7 +80,23 @@ func start(ctx context.Context, l layout.Layout, binary string) error {
 		_ = cmd.Wait() // how it ended is in its log
 		close(ended)
 	}()
-	return await(ctx, l, ended)
+	return await(ctx, l, before, ended)
+}
+
+// logMost is how large the log of starts may be when another one begins.
+const logMost = 1 << 20
+
+// logBegin returns where in the log what comes next begins, after emptying one
+// that is large.
+func logBegin(log *os.File) (int64, error) {
+	info, err := log.Stat()
+	if err == nil && info.Size() > logMost {
+		return 0, log.Truncate(0)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("the daemon's log: %w", err)
+	}
+	return info.Size(), nil
 }
 
 // environment is ours, with the path of the secrets' key made absolute: the
@@ -97,7 +117,7 @@ func environment() []string {
 
 // await polls the control socket: a daemon that somebody else has started
 // meanwhile is as good as ours, so there is no other event to wait for.
-func await(ctx context.Context, l layout.Layout, ended <-chan struct{}) error {
+func await(ctx context.Context, l layout.Layout, before int64, ended <-chan struct{}) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -110,20 +130,22 @@ func await(ctx context.Context, l layout.Layout, ended <-chan struct{}) error {
 			if Answers(l) {
 				return nil
 			}
-			return fault.New(fault.Unavailable, "the daemon did not start%s", lastLines(l.DaemonLog))
+			return fault.New(fault.Unavailable, "the daemon did not start%s", lastLines(l.DaemonLog, before))
 		case <-ctx.Done():
-			return fault.New(fault.Timeout, "the daemon did not answer%s", lastLines(l.DaemonLog)).Fix("its log is %s", l.DaemonLog)
+			return fault.New(fault.Timeout, "the daemon did not answer%s", lastLines(l.DaemonLog, before)).Fix("its log is %s", l.DaemonLog)
 		}
 	}
 }
 
-func lastLines(log string) string {
+// lastLines are the last of those that were written after the first bytes.
+func lastLines(log string, after int64) string {
 	const most = 5
 	data, err := os.ReadFile(log)
-	if err != nil || len(data) == 0 {
+	text := strings.TrimSpace(string(data[min(int64(len(data)), after):]))
+	if err != nil || text == "" {
 		return ""
 	}
-	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	lines := strings.Split(text, "\n")
 	return ":\n  " + strings.Join(lines[max(0, len(lines)-most):], "\n  ")
 }
 

@@ -97,8 +97,9 @@ func (l Layout) Prepare() error {
 	}
 	// Services that run under users of their own pass through to their data.
 	for _, dir := range []string{l.StateDir, l.Builds, l.Data} {
-		if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // search permission only: names below are not listed
-			return fmt.Errorf("state directory: %w", err)
+		if err := os.Chmod(dir, 0o711); err != nil {
+			return fault.New(fault.Denied, "%s belongs to another user: %w", dir, err).
+				Fix("run Banyan as that user, or remove the directory, or choose another with --state-dir")
 		}
 	}
 	if err := private(filepath.Dir(l.RunDir)); err != nil {

@@ -179,7 +179,7 @@ func (h *handle) adoptedExit() driver.Exit {
 		if err == nil && st.zombie && st.exitKnown {
 			return exitOf(syscall.WaitStatus(st.exit))
 		}
-		if h.signal(0) == unix.ESRCH && !hasExitInfo() {
+		if errors.Is(h.signal(0), unix.ESRCH) && !hasExitInfo() {
 			break
 		}
 		time.Sleep(100 * time.Microsecond) //nolint:forbidigo // no event ends that moment
