@@ -79,7 +79,7 @@ test-portable: ## what must work off Linux: it compiles, and the packages that t
 		./internal/model/... ./internal/reconcile/... ./internal/route/...
 
 .PHONY: e2e
-e2e: e2e-setup ## end-to-end tests of the real binary and the shop (long)
+e2e: ## end-to-end tests of the real binary and the shop (long)
 	BANYAN_E2E=full $(GO) test -count=1 -timeout 20m $(TESTFLAGS) ./e2e/...
 
 .PHONY: e2e-setup

@@ -68,6 +68,9 @@ func (a *app) killDaemon(t *testing.T, l *load) {
 	if now := int(after.GetDataPlane().GetPid()); now != plane {
 		t.Errorf("the data plane was process %d and is %d now", plane, now)
 	}
+	if was, is := before.GetDataPlane().GetStartedAt().AsTime(), after.GetDataPlane().GetStartedAt().AsTime(); !was.Equal(is) {
+		t.Errorf("the data plane was started at %s, and at %s by what the new daemon says", was, is)
+	}
 	samePids(t, pids(before), pids(after))
 }
 

@@ -42,7 +42,7 @@ func TestOrphan(t *testing.T) {
 	}
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for path := filepath.Join(dir, "a", "k.pid"); ; <-tick.C { //nolint:forbidigo // polls a file
+	for path := filepath.Join(dir, "a", "k.pid"); ; <-tick.C {
 		if _, err := os.Stat(path); err == nil {
 			break
 		}

@@ -31,7 +31,7 @@ import (
 type idle struct{}
 
 func (idle) Build(*model.Service)                      {}
-func (idle) Start(model.Instance, *model.Service)      {}
+func (idle) Start(model.Instance)                      {}
 func (idle) Stop(model.Instance, *model.Service, bool) {}
 func (idle) Publish([]model.Instance) uint64           { return 1 }
 func (idle) Busy(string) bool                          { return false }
@@ -385,7 +385,7 @@ func TestFailedStartGivesItsPortBack(t *testing.T) {
 		data: t.TempDir(), secret: d.secrets.get, room: make(chan struct{}, 1), running: map[string]*running{}, app: d.current, loop: d.loop,
 	}
 	for range 200 {
-		x.start(model.Instance{ID: "a-1", Service: "a", Run: 1}, d.current().app.Services["a"])
+		x.start(model.Instance{ID: "a-1", Service: "a", Run: 1, Of: d.current().app.Services["a"]})
 		x.wg.Wait()
 	}
 	if n := len(d.ports.Leased()); n > 100 {

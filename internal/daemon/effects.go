@@ -108,10 +108,10 @@ func (e *effects) build(s *model.Service) (build.Result, error) {
 }
 
 // Start implements reconcile.Effects.
-func (e *effects) Start(i model.Instance, s *model.Service) { e.start(i, s) }
+func (e *effects) Start(i model.Instance) { e.start(i) }
 
 // Stop implements reconcile.Effects.
-func (e *effects) Stop(i model.Instance, s *model.Service, kill bool) { e.stop(i, s, kill) }
+func (e *effects) Stop(i model.Instance, wanted *model.Service, kill bool) { e.stop(i, wanted, kill) }
 
 // Publish implements reconcile.Effects.
 func (e *effects) Publish(routed []model.Instance) uint64 {

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -55,13 +56,12 @@ type running struct {
 	run     int
 	process driver.Process // valid once ready is closed; nil: it could not be started
 	ready   chan struct{}
-	service *model.Service
 	started time.Time
 }
 
 // start starts an instance in the background. Loop.Exited is called in any case.
-func (x *instances) start(i model.Instance, s *model.Service) {
-	r := &running{run: i.Run, ready: make(chan struct{}), service: s}
+func (x *instances) start(i model.Instance) {
+	r := &running{run: i.Run, ready: make(chan struct{})}
 	x.mu.Lock()
 	x.running[i.ID] = r
 	x.mu.Unlock()
@@ -73,7 +73,7 @@ func (x *instances) start(i model.Instance, s *model.Service) {
 			return
 		}
 		had := i.Port
-		warnings, err := x.launch(&i, s, r)
+		warnings, err := x.launch(&i, r)
 		<-x.room
 		close(r.ready)
 		if err != nil {
@@ -106,8 +106,8 @@ func (x *instances) failed(i model.Instance, err error) {
 }
 
 // launch brings the instance's program to run. Its identity is durable before.
-func (x *instances) launch(i *model.Instance, s *model.Service, r *running) (warnings []string, err error) {
-	spec, warnings, err := x.spec(i, s)
+func (x *instances) launch(i *model.Instance, r *running) (warnings []string, err error) {
+	spec, warnings, err := x.spec(i)
 	if err != nil {
 		return nil, err
 	}
@@ -135,11 +135,12 @@ func (x *instances) launch(i *model.Instance, s *model.Service, r *running) (war
 }
 
 // spec is how the instance is run.
-func (x *instances) spec(i *model.Instance, s *model.Service) (driver.Spec, []string, error) {
+func (x *instances) spec(i *model.Instance) (driver.Spec, []string, error) {
+	s := i.Of
 	if err := x.port(i, s); err != nil {
 		return driver.Spec{}, nil, err
 	}
-	around := x.around(*i, s)
+	around := x.around(*i)
 	argv, err := around.argv(s.Spec.Command)
 	if err != nil {
 		return driver.Spec{}, nil, fmt.Errorf("command: %w", err)
@@ -171,10 +172,10 @@ func (x *instances) spec(i *model.Instance, s *model.Service) (driver.Spec, []st
 }
 
 // around is what the instance's references mean.
-func (x *instances) around(i model.Instance, s *model.Service) *surroundings {
+func (x *instances) around(i model.Instance) *surroundings {
 	now := x.app()
 	return &surroundings{
-		app: now.app, service: s, instance: i, addrs: now.addrs, secret: x.secret, dataDir: filepath.Join(x.data, s.Name),
+		app: now.app, service: i.Of, instance: i, addrs: now.addrs, secret: x.secret, dataDir: filepath.Join(x.data, i.Service),
 	}
 }
 
@@ -234,7 +235,7 @@ func takenPort(port int, what string) error {
 func (x *instances) watch(i model.Instance, r *running) {
 	ctx, cancel := context.WithCancel(x.ctx)
 	defer cancel()
-	if r.service != nil && r.service.Job == nil {
+	if i.Of.Job == nil {
 		x.probe(ctx, i, r)
 	}
 	select {
@@ -249,11 +250,11 @@ func (x *instances) watch(i model.Instance, r *running) {
 		delete(x.running, i.ID)
 	}
 	x.mu.Unlock()
-	e := reconcile.Ended{Success: exit.Code == 0 && !exit.Unknown, Reason: exitReason(exit, r)}
+	e := reconcile.Ended{Success: exit.Code == 0 && !exit.Unknown, Reason: exitReason(exit, i, r.started)}
 	if !e.Success {
 		e.Details = x.lastLines(i)
 		// A port that somebody took between lease and listen is no fault of the program.
-		e.NotCounted = i.Port != 0 && r.service != nil && r.service.Spec.Port == 0 && !ports.Free(i.Port)
+		e.NotCounted = i.Port != 0 && i.Of.Spec.Port == 0 && !ports.Free(i.Port)
 	}
 	x.loop.Exited(i.ID, i.Run, e, exit.At)
 }
@@ -269,16 +270,16 @@ func (x *instances) lastLines(i model.Instance) []string {
 	return lines
 }
 
-func exitReason(e driver.Exit, r *running) string {
+func exitReason(e driver.Exit, i model.Instance, started time.Time) string {
 	after := ""
-	if !r.started.IsZero() {
-		after = " after " + e.At.Sub(r.started).Round(time.Millisecond).String()
+	if !started.IsZero() {
+		after = " after " + e.At.Sub(started).Round(time.Millisecond).String()
 	}
 	switch {
 	case e.OOM:
 		limit := ""
-		if r.service != nil && r.service.Spec.Resources != nil {
-			limit = fmt.Sprintf(" of %s", r.service.Spec.Resources.Memory)
+		if i.Of.Spec.Resources != nil {
+			limit = fmt.Sprintf(" of %s", i.Of.Spec.Resources.Memory)
 		}
 		return "was ended by the kernel: out of memory (limit" + limit + ")" + after
 	case e.Unknown:
@@ -291,14 +292,14 @@ func exitReason(e driver.Exit, r *running) string {
 }
 
 // stop ends an instance's process in the background.
-func (x *instances) stop(i model.Instance, s *model.Service, kill bool) {
+func (x *instances) stop(i model.Instance, wanted *model.Service, kill bool) {
 	x.mu.Lock()
 	r := x.running[i.ID]
 	x.mu.Unlock()
 	if r == nil || r.run != i.Run {
 		return // it has ended by itself: Loop.Exited is on its way
 	}
-	signal, grace := stopTerms(s, r.service)
+	signal, grace := stopTerms(cmp.Or(wanted, i.Of))
 	if kill {
 		signal, grace = "SIGKILL", 0
 	}
@@ -313,17 +314,10 @@ func (x *instances) stop(i model.Instance, s *model.Service, kill bool) {
 	})
 }
 
-// defaultGrace is the stop grace period of instances whose service is gone from the file.
+// defaultGrace is the stop grace period of jobs.
 const defaultGrace = 10 * time.Second
 
-func stopTerms(wanted, was *model.Service) (signal string, grace time.Duration) {
-	s := wanted
-	if s == nil {
-		s = was
-	}
-	if s == nil || s.Spec == nil {
-		return "SIGTERM", defaultGrace
-	}
+func stopTerms(s *model.Service) (signal string, grace time.Duration) {
 	signal, grace = s.Spec.StopSignal, defaultGrace
 	if signal == "" {
 		signal = "SIGTERM"

@@ -14,7 +14,7 @@ import (
 
 // probe begins to ask the instance how it is.
 func (x *instances) probe(ctx context.Context, i model.Instance, r *running) {
-	spec := r.service.Spec
+	spec := i.Of.Spec
 	target := probe.Target{
 		Addr: net.JoinHostPort(loopback, strconv.Itoa(i.Port)),
 		Exec: r.process.Exec,
@@ -26,7 +26,7 @@ func (x *instances) probe(ctx context.Context, i model.Instance, r *running) {
 	}
 	x.wg.Go(func() {
 		checked := false
-		probe.Run(ctx, x.probeOf(spec.Readiness, i, r), ready, func(ok bool, reason string) {
+		probe.Run(ctx, x.probeOf(spec.Readiness, i), ready, func(ok bool, reason string) {
 			if !ok {
 				x.loop.Unready(i.ID, i.Run, reason)
 				return
@@ -41,7 +41,7 @@ func (x *instances) probe(ctx context.Context, i model.Instance, r *running) {
 	if spec.Liveness == nil {
 		return
 	}
-	liveness := x.probeOf(spec.Liveness, i, r)
+	liveness := x.probeOf(spec.Liveness, i)
 	liveness.Kind = probe.Liveness
 	x.wg.Go(func() {
 		probe.Run(ctx, liveness, target, func(_ bool, reason string) {
@@ -62,8 +62,8 @@ func (x *instances) bypass(i model.Instance, r *running) {
 }
 
 // probeOf is the app file's probe with its references replaced.
-func (x *instances) probeOf(p *appfile.Probe, i model.Instance, r *running) probe.Probe {
-	argv, err := x.around(i, r.service).argv(p.Exec)
+func (x *instances) probeOf(p *appfile.Probe, i model.Instance) probe.Probe {
+	argv, err := x.around(i).argv(p.Exec)
 	if err != nil {
 		x.log.Warn("a probe's command stays as it is written", "instance", i.ID, "error", err)
 		argv = p.Exec

@@ -19,6 +19,8 @@ type adoption struct {
 	observed  *model.Observed
 	adopted   []adopted
 	dataPlane driver.Process // nil: there is none any more
+	// dataPlaneSince is when the data plane was started.
+	dataPlaneSince time.Time
 }
 
 type adopted struct {
@@ -48,7 +50,7 @@ func (d *daemon) adopt(ctx context.Context, app *model.App) (*adoption, error) {
 		case process == nil:
 			d.store.Queue(kindProcess, id, nil, d.effects.unsaved)
 		case id == dataPlaneID:
-			a.dataPlane = process
+			a.dataPlane, a.dataPlaneSince = process, record.Started
 		case i == nil || i.Run != record.Run || !i.Phase.Alive():
 			d.log.Warn("a process without an instance is ended", "instance", id, "pid", record.Identity.PID)
 			if err := process.Stop(ctx, "SIGKILL", 0); err != nil {
@@ -114,13 +116,9 @@ func earlier(a, b time.Time) time.Time {
 
 // attach watches the processes that were adopted. The loop must know their instances.
 func (x *instances) attach(list []adopted, obs *model.Observed) {
-	app := x.app().app
 	for _, p := range list {
 		i := *obs.Instances[p.id]
 		r := &running{run: i.Run, process: p.process, ready: make(chan struct{}), started: p.record.Started}
-		if app != nil {
-			r.service = app.Services[i.Service]
-		}
 		close(r.ready)
 		x.mu.Lock()
 		x.running[i.ID] = r

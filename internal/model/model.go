@@ -103,6 +103,9 @@ type Instance struct {
 	ID       string `json:"id"` // order-3
 	Service  string `json:"service"`
 	Revision string `json:"revision"`
+	// Of is the service as it was when the instance was made: what its revision
+	// means, whatever the app file says since. It is never changed.
+	Of *Service `json:"of,omitempty"`
 	// OutDir is what ${out} means to this revision.
 	OutDir string `json:"out_dir,omitempty"`
 	Port   int    `json:"port,omitempty"`

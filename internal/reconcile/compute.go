@@ -217,26 +217,33 @@ func (c *computation) recreate(s *model.Service, old, leaving []*model.Instance,
 	}
 }
 
-// roll replaces old instances by new ones, so that as many serve as should.
+// roll replaces old instances by new ones, so that as many serve as should. Old
+// ones that serve nobody go first, but only as far as new ones serve in their
+// place: a bad update must not cost an old instance that was just restarting.
 func (c *computation) roll(s *model.Service, current, old []*model.Instance, missing int, create Create) {
-	room := s.Replicas + surge(s.Replicas) - len(current) - len(old)
+	why := "it is replaced by revision " + create.Revision
 	serving := count(current, serves)
-	var oldServing []*model.Instance
+	var idle, oldServing []*model.Instance
 	for _, i := range old {
 		if serves(i) {
 			oldServing = append(oldServing, i)
-			continue
+		} else {
+			idle = append(idle, i)
 		}
-		// It serves nobody: there is nothing to wait for.
-		c.do(Retire{i.ID, "it is replaced by revision " + create.Revision})
-		room++
 	}
+	goes := min(max(serving+len(old)-s.Replicas, 0), len(idle))
+	room := s.Replicas + surge(s.Replicas) - len(current) - len(old) + goes
 	for range min(missing, room) {
-		c.create(s, create)
+		if !c.create(s, create) && len(current) == 0 && c.admit(s) != "" {
+			goes = len(idle) // they hold the room that their replacement needs
+			break
+		}
 	}
-	spare := min(serving+len(oldServing)-s.Replicas, len(oldServing))
-	for n := range max(spare, 0) {
-		c.do(Retire{oldServing[n].ID, "it is replaced by revision " + create.Revision})
+	for _, i := range idle[:goes] {
+		c.do(Retire{i.ID, why})
+	}
+	for _, i := range oldServing[:min(max(serving+len(oldServing)-s.Replicas, 0), len(oldServing))] {
+		c.do(Retire{i.ID, why})
 	}
 }
 
@@ -245,16 +252,18 @@ func (c *computation) roll(s *model.Service, current, old []*model.Instance, mis
 func surge(replicas int) int { return max(1, replicas/4) }
 
 // create makes an instance if what it depends on is there and it fits.
-func (c *computation) create(s *model.Service, a Create) {
-	if why := c.unmet(s); why != "" {
-		c.wait(s.Name, "%s", why)
-		return
+func (c *computation) create(s *model.Service, a Create) bool {
+	why := c.unmet(s)
+	if why == "" {
+		why = c.admit(s)
 	}
-	if why := c.admit(s); why != "" {
+	if why != "" {
 		c.wait(s.Name, "%s", why)
-		return
+		return false
 	}
+	c.reserve(s)
 	c.do(a)
+	return true
 }
 
 // strays retires instances of services that are not wanted any more.

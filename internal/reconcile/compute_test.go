@@ -65,7 +65,7 @@ func (w *world) apply(a reconcile.Action) {
 	case reconcile.Create:
 		w.obs.Numbers[a.Service]++
 		id := fmt.Sprintf("%s-%d", a.Service, w.obs.Numbers[a.Service])
-		w.obs.Instances[id] = &model.Instance{ID: id, Service: a.Service, Revision: a.Revision, Phase: model.Starting, Created: w.now, Started: w.now}
+		w.obs.Instances[id] = &model.Instance{ID: id, Service: a.Service, Revision: a.Revision, Phase: model.Starting, Created: w.now, Started: w.now, Of: w.desired.App.Services[a.Service]}
 		w.obs.LastRun[a.Service] = w.now
 		delete(w.obs.RunNow, a.Service)
 	case reconcile.Start:

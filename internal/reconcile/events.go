@@ -41,11 +41,6 @@ func (l *Loop) Read(ctx context.Context, f func(Desired, *model.Observed, Plan))
 	}
 }
 
-// Republish sends the routes again though the set of instances is the same.
-func (l *Loop) Republish() {
-	l.post(func() { l.rebuilt = true })
-}
-
 // Built tells how a build ended.
 func (l *Loop) Built(b model.Build) {
 	l.post(func() {

@@ -17,11 +17,13 @@ import (
 type Effects interface {
 	// Build makes the build of the service's BuildKey, then calls Loop.Built.
 	Build(s *model.Service)
-	// Start starts the instance's process, then calls Loop.Started and later
-	// Loop.Ready, Loop.Unready and, in any case, Loop.Exited, all with the instance's Run.
-	Start(i model.Instance, s *model.Service)
-	// Stop ends the instance's process; Loop.Exited follows.
-	Stop(i model.Instance, s *model.Service, kill bool)
+	// Start starts the instance's process as its Of says, then calls Loop.Started
+	// and later Loop.Ready, Loop.Unready and, in any case, Loop.Exited, all with the
+	// instance's Run.
+	Start(i model.Instance)
+	// Stop ends the instance's process; Loop.Exited follows. wanted is its service
+	// now, nil if it is wanted no more: how it is stopped is no part of a revision.
+	Stop(i model.Instance, wanted *model.Service, kill bool)
 	// Publish gives the data plane the instances that get requests and returns a
 	// number that Loop.Acked is told later. Numbers grow.
 	Publish(routed []model.Instance) uint64
@@ -175,7 +177,7 @@ func (l *Loop) apply(a Action, now time.Time) {
 		i := l.change(a.Instance)
 		i.Phase, i.Run, i.Started = model.Starting, i.Run+1, time.Time{}
 		l.effects.Save(*i)
-		l.effects.Start(*i, l.service(i.Service))
+		l.effects.Start(*i)
 	case Retire:
 		i := l.change(a.Instance)
 		i.Retiring, i.Reason, i.Details = true, a.Why, nil
@@ -200,20 +202,19 @@ func (l *Loop) apply(a Action, now time.Time) {
 
 func (l *Loop) create(a Create, now time.Time) {
 	l.obs.Numbers[a.Service]++
-	number := l.obs.Numbers[a.Service]
+	number, s := l.obs.Numbers[a.Service], l.service(a.Service)
 	i := &model.Instance{
-		ID: fmt.Sprintf("%s-%d", a.Service, number), Service: a.Service,
+		ID: fmt.Sprintf("%s-%d", a.Service, number), Service: a.Service, Of: s,
 		Revision: a.Revision, OutDir: a.OutDir, Phase: model.Starting, Run: 1, Created: now,
 	}
 	l.obs.Instances[i.ID] = i
-	s := l.service(a.Service)
 	if s.Job != nil {
 		l.obs.LastRun[a.Service] = now
 		delete(l.obs.RunNow, a.Service)
 	}
 	l.effects.SaveCounters(a.Service, number, l.obs.LastRun[a.Service])
 	l.effects.Save(*i)
-	l.effects.Start(*i, s)
+	l.effects.Start(*i)
 }
 
 // pruneBuilds drops the builds that are neither wanted nor in use. Services whose

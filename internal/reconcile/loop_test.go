@@ -22,8 +22,8 @@ type puppet struct {
 	busy      map[string]bool
 }
 
-func (p *puppet) Build(*model.Service)                 {}
-func (p *puppet) Start(model.Instance, *model.Service) {}
+func (p *puppet) Build(*model.Service) {}
+func (p *puppet) Start(model.Instance) {}
 func (p *puppet) Stop(i model.Instance, _ *model.Service, _ bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

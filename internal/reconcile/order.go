@@ -55,7 +55,7 @@ func (c *computation) met(dep *model.Service, condition string) bool {
 func (c *computation) unreserved() model.Capacity {
 	free := c.desired.Capacity
 	for _, i := range c.obs.Instances {
-		s := c.desired.App.Services[i.Service]
+		s := i.Of
 		if s == nil || s.Spec.Resources == nil || !i.Phase.Alive() && (i.Phase != model.BackingOff || i.Retiring) {
 			continue
 		}
@@ -68,7 +68,7 @@ func (c *computation) unreserved() model.Capacity {
 // cpuSlack forgives rounding in sums of fractions of a core.
 const cpuSlack = 1e-6
 
-// admit reserves what an instance of s needs, or says why it does not fit.
+// admit says why an instance of s does not fit on the machine; empty: it does.
 func (c *computation) admit(s *model.Service) string {
 	need := s.Spec.Resources
 	if need == nil {
@@ -83,12 +83,18 @@ func (c *computation) admit(s *model.Service) string {
 		short = append(short, fmt.Sprintf("%s of memory (%s of the machine's %s are free)",
 			need.Memory, appfile.Bytes(max(c.free.Memory, 0)), appfile.Bytes(all.Memory)))
 	}
-	if len(short) > 0 {
-		return "does not fit on this machine: it needs " + strings.Join(short, " and ")
+	if len(short) == 0 {
+		return ""
 	}
-	c.free.CPU -= need.CPU
-	c.free.Memory -= int64(need.Memory)
-	return ""
+	return "does not fit on this machine: it needs " + strings.Join(short, " and ")
+}
+
+// reserve takes what an instance of s needs from what is free.
+func (c *computation) reserve(s *model.Service) {
+	if need := s.Spec.Resources; need != nil {
+		c.free.CPU -= need.CPU
+		c.free.Memory -= int64(need.Memory)
+	}
 }
 
 // down retires everything, callers before those they call or depend on.

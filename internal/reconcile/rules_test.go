@@ -253,3 +253,42 @@ func TestScaledDownWhileTheBuildFails(t *testing.T) {
 		t.Fatalf("%d serve: %v", n, w.dump())
 	}
 }
+
+// TestBadUpdateDoesNotCostTheOldInstance: while the new revision fails, an old
+// instance that crashes is started again, not given up.
+func TestBadUpdateDoesNotCostTheOldInstance(t *testing.T) {
+	s := service("a", 1)
+	w := newWorld(t, s)
+	w.settle()
+	s.ConfigHash = "bad"
+	w.step()
+	for _, i := range w.obs.Instances { // the new one crashes, and now the old one does too
+		reconcile.AfterExit(i, s, reconcile.Ended{Reason: "exit code 1"}, w.now)
+	}
+	w.now = w.now.Add(time.Second)
+	w.step()
+	if old := w.obs.Instances["a-1"]; old == nil || old.Retiring || old.Phase != model.Starting {
+		t.Fatalf("the old instance was given up: %v", w.dump())
+	}
+	s.ConfigHash = "good"
+	w.settle()
+	if len(w.obs.Instances) != 1 || w.serving("a") != 1 {
+		t.Fatalf("a third revision did not replace both: %v", w.dump())
+	}
+}
+
+// TestReplacementTakesTheRoomOfWhatItReplaces: a broken instance that holds all
+// of the machine's memory must not keep its own mended revision from starting.
+func TestReplacementTakesTheRoomOfWhatItReplaces(t *testing.T) {
+	s := service("a", 1)
+	s.Spec.Resources = &appfile.Resources{CPU: 3}
+	w := newWorld(t, s)
+	w.desired.Capacity = model.Capacity{CPU: 4}
+	w.step()
+	reconcile.AfterExit(w.obs.Instances["a-1"], s, reconcile.Ended{Reason: "exit code 1"}, w.now)
+	s.ConfigHash = "mended"
+	w.settle()
+	if w.serving("a") != 1 || w.obs.Instances["a-1"] != nil {
+		t.Fatalf("%v", w.dump())
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/banyanrun/banyan/internal/fault"
 )
@@ -53,7 +54,10 @@ func For(stateDir string) (Layout, error) {
 	}
 	// The same directory by another name must give the same sockets.
 	abs = resolve(abs)
-	run := filepath.Join(runRoot(), Hash(abs))
+	run := chosen(abs)
+	if run == "" {
+		run = filepath.Join(runRoot(), Hash(abs))
+	}
 	l := Layout{
 		StateDir:      abs,
 		RunDir:        run,
@@ -74,6 +78,37 @@ func For(stateDir string) (Layout, error) {
 			Fix("set XDG_RUNTIME_DIR or TMPDIR to a shorter directory")
 	}
 	return l, nil
+}
+
+// runFile holds the run directory of an app that is up: where that would be
+// depends on the environment, and every caller must find the same sockets.
+const runFile = "run"
+
+// chosen is the run directory that a daemon has chosen, if it is still there.
+func chosen(stateDir string) string {
+	data, err := os.ReadFile(filepath.Join(stateDir, runFile)) //nolint:gosec // the path is ours
+	if err != nil {
+		return ""
+	}
+	dir := strings.TrimSpace(string(data))
+	if !filepath.IsAbs(dir) || filepath.Base(dir) != Hash(stateDir) || private(dir) != nil {
+		return "" // moved, copied, or gone
+	}
+	return dir
+}
+
+// Choose makes the run directory the one that every caller finds until Forget.
+func (l Layout) Choose() error {
+	if err := os.WriteFile(filepath.Join(l.StateDir, runFile), []byte(l.RunDir+"\n"), 0o600); err != nil {
+		return fault.New(fault.Denied, "cannot write in the state directory: %w", err)
+	}
+	return nil
+}
+
+// Forget removes the run directory: the app is down.
+func (l Layout) Forget() {
+	_ = os.Remove(filepath.Join(l.StateDir, runFile)) // what it names is gone then, and it is passed over
+	_ = os.RemoveAll(l.RunDir)                        // at worst an empty directory is left
 }
 
 // Hash is the short name of a state directory: 12 hexadecimal digits.

@@ -1,6 +1,7 @@
 package layout_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,5 +72,25 @@ func TestRunDirectoryThatOthersCanWriteIsRefused(t *testing.T) {
 	}
 	if err := l.Prepare(); err == nil || !strings.Contains(err.Error(), "yours alone") {
 		t.Fatalf("%v", err)
+	}
+}
+
+func TestCallersWithAnotherEnvironmentFindTheSameSockets(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	dir := t.TempDir()
+	l, err := layout.Beside(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(l.Prepare(), l.Choose()); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	if other, err := layout.Beside(dir); err != nil || other != l {
+		t.Fatalf("%+v, want %+v (%v)", other, l, err)
+	}
+	l.Forget()
+	if other, err := layout.Beside(dir); err != nil || other.RunDir == l.RunDir {
+		t.Fatalf("%s is used though the app is down (%v)", other.RunDir, err)
 	}
 }
