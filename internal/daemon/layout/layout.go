@@ -86,7 +86,7 @@ const runFile = "run"
 
 // chosen is the run directory that a daemon has chosen, if it is still there.
 func chosen(stateDir string) string {
-	data, err := os.ReadFile(filepath.Join(stateDir, runFile)) //nolint:gosec // the path is ours
+	data, err := os.ReadFile(filepath.Join(stateDir, runFile))
 	if err != nil {
 		return ""
 	}
@@ -132,7 +132,7 @@ func (l Layout) Prepare() error {
 	}
 	// Services that run under users of their own pass through to their data.
 	for _, dir := range []string{l.StateDir, l.Builds, l.Data} {
-		if err := os.Chmod(dir, 0o711); err != nil {
+		if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // search permission only: names below are not listed
 			return fault.New(fault.Denied, "%s belongs to another user: %w", dir, err).
 				Fix("run Banyan as that user, or remove the directory, or choose another with --state-dir")
 		}
