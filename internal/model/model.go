@@ -254,7 +254,8 @@ func (s *ServiceStatus) hopeless() bool {
 		return true
 	case State(Starting), State(BackingOff), State(Unready):
 		for _, i := range s.Instances {
-			if !i.Retiring && i.Crashes >= stuckCrashes {
+			// What crashes of an older revision is about to be replaced.
+			if !i.Retiring && i.Revision == s.Revision && i.Crashes >= stuckCrashes {
 				return true
 			}
 		}

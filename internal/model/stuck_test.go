@@ -19,6 +19,7 @@ func TestStuck(t *testing.T) {
 		"it is being built":                    {model.ServiceStatus{State: model.StateBuilding}, false},
 		"it crashed once":                      {model.ServiceStatus{State: model.State(model.BackingOff), Instances: []model.Instance{{Phase: model.BackingOff, Crashes: 1}}}, false},
 		"it crashes again and again":           {model.ServiceStatus{State: model.State(model.BackingOff), Instances: []model.Instance{{Phase: model.BackingOff, Crashes: 3}}}, true},
+		"the revision before crashed":          {model.ServiceStatus{State: model.State(model.Starting), Revision: "new", Instances: []model.Instance{{Phase: model.BackingOff, Crashes: 3, Revision: "old"}, {Phase: model.Starting, Revision: "new"}}}, false},
 		"an instance that crashed goes anyway": {model.ServiceStatus{State: model.State(model.BackingOff), Instances: []model.Instance{{Phase: model.BackingOff, Crashes: 3, Retiring: true}}}, false},
 	} {
 		st := model.Status{App: &model.App{}, DataPlane: model.ProcessStatus{Ready: true}, Services: []model.ServiceStatus{ready, c.service}}

@@ -110,12 +110,14 @@ var gravity = map[model.Phase]int{
 	model.Failed: 6, model.BackingOff: 5, model.Unready: 4, model.Starting: 3, model.Completed: 1, model.Ready: 0,
 }
 
-// worst is the instance of the wanted revision that is least well.
+// worst is the instance of the wanted revision that is least well; while there
+// is none, of any.
 func (c *computation) worst(st *model.ServiceStatus) *model.Instance {
 	var worst *model.Instance
+	current := slices.ContainsFunc(st.Instances, func(i model.Instance) bool { return !i.Retiring && i.Revision == st.Revision })
 	for n := range st.Instances {
 		i := &st.Instances[n]
-		if i.Retiring {
+		if i.Retiring || current && i.Revision != st.Revision {
 			continue
 		}
 		if worst == nil || cmp.Less(gravity[worst.Phase], gravity[i.Phase]) {
