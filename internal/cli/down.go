@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -30,15 +31,20 @@ func (p *program) downCommand() *cobra.Command {
 }
 
 func (p *program) down(ctx context.Context, force bool) error {
-	s, t, err := p.open(ctx)
+	t, err := p.locate("")
+	if err != nil {
+		return err
+	}
+	wasUp := up(t.Layout)
+	s, st, err := p.reach(ctx, t)
+	if wasUp && errors.Is(err, errNotRunning) { // it was on its way down
+		fmt.Fprintln(p.out, t.Dir()+" is down")
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	st, err := s.status(ctx)
-	if err != nil {
-		return err
-	}
 	signals, stop := p.signals()
 	defer stop()
 	r := p.newReporter(p.err, false)
@@ -47,7 +53,7 @@ func (p *program) down(ctx context.Context, force bool) error {
 	f := p.follow(ctx, s, t)
 	defer f.close()
 	done := make(chan error, 1)
-	go func() { done <- stopAll(ctx, s, t.Layout, force) }()
+	go func() { done <- p.stopAll(ctx, s, t, force) }()
 	ticker := time.NewTicker(frameTime)
 	defer ticker.Stop()
 	statuses := f.Statuses
@@ -78,8 +84,26 @@ func (p *program) down(ctx context.Context, force bool) error {
 	}
 }
 
-// stopAll asks the daemon to stop everything and waits until it is gone too.
-func stopAll(ctx context.Context, s *session, l layout.Layout, force bool) error {
+// stopAll asks the daemon to stop everything and waits until it is gone too. If
+// it dies on the way the next one is asked.
+func (p *program) stopAll(ctx context.Context, s *session, t target, force bool) error {
+	const tries = 3
+	err := stop(ctx, s, t.Layout, force)
+	for n := 1; n < tries && err != nil && gone(err) && up(t.Layout); n++ {
+		next, failed := p.attach(ctx, t)
+		if errors.Is(failed, errNotRunning) {
+			return nil
+		}
+		if failed != nil {
+			return failed
+		}
+		err = stop(ctx, next, t.Layout, force)
+		next.close()
+	}
+	return err
+}
+
+func stop(ctx context.Context, s *session, l layout.Layout, force bool) error {
 	if _, err := s.Down(ctx, &banyanv1.DownRequest{Force: force}); err != nil {
 		return err
 	}

@@ -156,7 +156,7 @@ func (g *foreground) down() {
 		g.r.GoingDown()
 		g.r.Say(fmt.Sprintf("stopping %s; Ctrl-C again kills it", g.name()), view.Bold)
 	}
-	go func() { g.downDone <- stopAll(g.ctx, g.l.session, g.t.Layout, force) }()
+	go func() { g.downDone <- g.p.stopAll(g.ctx, g.l.session, g.t, force) }()
 }
 
 func (g *foreground) name() string {

@@ -53,15 +53,15 @@ func (p *program) logs(ctx context.Context, command string, o logsOptions) error
 	if err != nil {
 		return usageError{err, command}
 	}
-	s, t, err := p.open(ctx)
+	t, err := p.locate("")
+	if err != nil {
+		return err
+	}
+	s, st, err := p.reach(ctx, t)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	st, err := s.status(ctx)
-	if err != nil {
-		return err
-	}
 	if err := selectSources(req, st, o.names); err != nil {
 		return err
 	}

@@ -29,20 +29,15 @@ below it. CPU is the processor time used since the instances started.`,
 }
 
 func (p *program) ps(ctx context.Context, asJSON, instances bool) error {
-	s, t, err := p.open(ctx)
+	t, err := p.locate("")
+	if err != nil {
+		return err
+	}
+	s, st, err := p.reach(ctx, t)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	st, err := s.status(ctx)
-	if err != nil && gone(err) { // the daemon died just now: ask the next one, once
-		if err = p.ensure(ctx, t.Layout); err == nil {
-			st, err = s.status(ctx)
-		}
-	}
-	if err != nil {
-		return err
-	}
 	if asJSON {
 		return p.printStatusJSON(st)
 	}

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/banyanrun/banyan/internal/daemon/launch"
 	"github.com/banyanrun/banyan/internal/daemon/layout"
 	"github.com/banyanrun/banyan/internal/fault"
 	banyanv1 "github.com/banyanrun/banyan/proto/banyan/v1"
@@ -61,9 +62,42 @@ func (p *program) start(ctx context.Context, t target) (*session, error) {
 // new one is started that adopts what runs; where nothing was left, it is an error.
 func (p *program) attach(ctx context.Context, t target) (*session, error) {
 	if !up(t.Layout) {
-		return nil, fault.New(fault.NotFound, "no app is running for %s", t.Dir()).Fix("start it with `banyan up %s`", t.Dir())
+		return nil, notRunning(t)
 	}
-	return p.start(ctx, t)
+	s, err := p.start(ctx, t)
+	if errors.Is(err, launch.ErrEnded) {
+		return nil, notRunning(t)
+	}
+	return s, err
+}
+
+// errNotRunning is in the chain of the error for an app that is down.
+var errNotRunning = errors.New("not running")
+
+func notRunning(t target) error {
+	err := fault.New(fault.NotFound, "no app is running for %s", t.Dir()).Fix("start it with `banyan up %s`", t.Dir())
+	err.Err = errNotRunning
+	return err
+}
+
+// reach attaches and asks for the status; a daemon that dies under the call is
+// followed by another, which is asked then.
+func (p *program) reach(ctx context.Context, t target) (*session, *banyanv1.Status, error) {
+	const tries = 3
+	for n := 1; ; n++ {
+		s, err := p.attach(ctx, t)
+		if err != nil {
+			return nil, nil, err
+		}
+		st, err := s.status(ctx)
+		if err == nil {
+			return s, st, nil
+		}
+		s.close()
+		if n == tries || !gone(err) {
+			return nil, nil, err
+		}
+	}
 }
 
 // up reports whether the app is up, or was when its daemon or this machine's

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/banyanrun/banyan/appfile"
 	"github.com/banyanrun/banyan/internal/cli/view"
+	"github.com/banyanrun/banyan/internal/daemon/launch"
 	"github.com/banyanrun/banyan/internal/fault"
 	banyanv1 "github.com/banyanrun/banyan/proto/banyan/v1"
 )
@@ -120,6 +122,9 @@ func (p *program) launch(ctx context.Context, cancel context.CancelFunc, signals
 func (p *program) startAndApply(ctx context.Context, t target, file *appfile.File, o upOptions) (*session, *banyanv1.ApplyResponse, error) {
 	for tries := 1; ; tries++ {
 		s, err := p.start(ctx, t)
+		if errors.Is(err, launch.ErrEnded) { // it finished an interrupted down
+			s, err = p.start(ctx, t)
+		}
 		if err != nil {
 			return nil, nil, err
 		}

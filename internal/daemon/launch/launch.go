@@ -24,8 +24,13 @@ import (
 // startMost is how long a daemon may take until it answers. It adopts what runs first.
 const startMost = 30 * time.Second
 
+// ErrEnded is returned by Ensure when the daemon that it started had nothing left
+// to do: it finished taking down an app whose daemon was killed meanwhile.
+var ErrEnded = errors.New("the app is down")
+
 // Ensure returns when the app's daemon answers, after starting one from a copy
-// of the program self if none does.
+// of the program self if none does. While a daemon that is just ending is in the
+// way it tries again.
 func Ensure(ctx context.Context, l layout.Layout, self string) error {
 	if Answers(l) {
 		return nil
@@ -39,8 +44,20 @@ func Ensure(ctx context.Context, l layout.Layout, self string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, startMost)
 	defer cancel()
-	return start(ctx, l, binary)
+	for {
+		err := start(ctx, l, binary)
+		if !errors.Is(err, errInTheWay) || ctx.Err() != nil {
+			return err
+		}
+		if err := l.Prepare(); err != nil { // the ending one tidies up
+			return err
+		}
+	}
 }
+
+// errInTheWay: the daemon that was started left because of another, which
+// answers no more.
+var errInTheWay = errors.New("another daemon was just ending")
 
 // Answers reports whether a daemon accepts connections on the control socket.
 func Answers(l layout.Layout) bool {
@@ -75,11 +92,8 @@ func start(ctx context.Context, l layout.Layout, binary string) error {
 	if err := cmd.Start(); err != nil {
 		return fault.New(fault.Internal, "cannot start the daemon: %w", err)
 	}
-	ended := make(chan struct{})
-	go func() {
-		_ = cmd.Wait() // how it ended is in its log
-		close(ended)
-	}()
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
 	return await(ctx, l, before, ended)
 }
 
@@ -117,7 +131,7 @@ func environment() []string {
 
 // await polls the control socket: a daemon that somebody else has started
 // meanwhile is as good as ours, so there is no other event to wait for.
-func await(ctx context.Context, l layout.Layout, before int64, ended <-chan struct{}) error {
+func await(ctx context.Context, l layout.Layout, before int64, ended <-chan error) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -126,9 +140,15 @@ func await(ctx context.Context, l layout.Layout, before int64, ended <-chan stru
 		}
 		select {
 		case <-tick.C:
-		case <-ended:
-			if Answers(l) {
+		case err := <-ended:
+			_, missing := os.Stat(l.ControlSocket)
+			switch {
+			case Answers(l):
 				return nil
+			case err == nil && missing != nil:
+				return ErrEnded
+			case err == nil:
+				return errInTheWay
 			}
 			return fault.New(fault.Unavailable, "the daemon did not start%s", lastLines(l.DaemonLog, before))
 		case <-ctx.Done():
