@@ -17,14 +17,16 @@ func closeRest() {
 	_, _, _ = syscall.RawSyscall(sysCloseRange, 3, uintptr(^uint32(0)), closeRangeCloexec)
 }
 
+// lastSignal is the highest that Linux has (SIGRTMAX).
+const lastSignal = 64
+
 // resetSignals gives the program default dispositions: one that the daemon was
-// started with as ignored (nohup) would pass through exec.
+// started with as ignored (nohup) would pass through exec. That goes for the two
+// that the C library keeps for itself as well.
 func resetSignals() {
 	var dfl [4]uint64 // struct sigaction, all zero: SIG_DFL on every Linux architecture
-	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGPIPE,
-		syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGCHLD, syscall.SIGTSTP,
-		syscall.SIGTTIN, syscall.SIGTTOU} {
-		_, _, _ = syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(sig),
-			uintptr(unsafe.Pointer(&dfl)), 0, 8, 0, 0)
+	for sig := uintptr(1); sig <= lastSignal; sig++ {
+		// SIGKILL and SIGSTOP answer EINVAL: theirs cannot be another.
+		_, _, _ = syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, sig, uintptr(unsafe.Pointer(&dfl)), 0, 8, 0, 0)
 	}
 }
