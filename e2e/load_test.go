@@ -120,7 +120,8 @@ func (l *load) run() {
 		}
 		// A ticker drops ticks under load; what is due by the clock is sent.
 		for due := int(time.Since(began).Seconds() * float64(l.rate)); n < due; n++ {
-			l.wg.Go(func() { l.one(n) })
+			number := n
+			l.wg.Go(func() { l.one(number) })
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"net/textproto"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -493,12 +494,14 @@ func TestEarlyAnswer(t *testing.T) {
 func TestTCPEdge(t *testing.T) {
 	r := newRig(t)
 	l := mustListen(t)
+	var accepted atomic.Int32
 	go func() {
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
+			accepted.Add(1)
 			go func() {
 				defer c.Close()
 				b, _ := io.ReadAll(c)
@@ -522,12 +525,14 @@ func TestTCPEdge(t *testing.T) {
 		}
 		_ = c.Close()
 	}
+	eventually(t, "the first ones are done", func() bool { return r.e.InFlight() == 0 })
+	before := accepted.Load()
 	c, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	eventually(t, "it is relayed", func() bool { return r.e.InFlight() == 1 })
+	eventually(t, "it is relayed", func() bool { return accepted.Load() > before && r.e.InFlight() == 1 })
 	r.service("db", route.TCP)
 	r.apply()
 	eventually(t, "db-1 drains", func() bool { return contains(r.e.Draining(), "db-1") })
