@@ -52,6 +52,9 @@ func serviceRows(s *banyanv1.Service, o StatusOptions) []row {
 	}}}
 	if reason := statusNote(s, o); reason != "" {
 		rows = append(rows, row{free: line{{"  └ " + reason, look.style}}})
+		for _, d := range lastOf(s.GetDetails(), statusDetails) {
+			rows = append(rows, row{free: line{{"      " + Clean(d), Dim}}})
+		}
 	}
 	for _, i := range s.GetInstances() {
 		name := i.GetId() + ": "
@@ -68,6 +71,12 @@ func serviceRows(s *banyanv1.Service, o StatusOptions) []row {
 	}
 	return rows
 }
+
+// statusDetails is how many lines of what explains a reason the table shows: the
+// compiler's words, the last output. All of them are in the JSON form.
+const statusDetails = 5
+
+func lastOf(lines []string, most int) []string { return lines[max(0, len(lines)-most):] }
 
 func statusNote(s *banyanv1.Service, o StatusOptions) string {
 	if s.GetReason() != "" {
