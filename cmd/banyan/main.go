@@ -17,7 +17,7 @@ import (
 func main() {
 	os.Exit(cli.Main(cli.Entrypoints{
 		Daemon: func(ctx context.Context, o cli.DaemonOptions) error {
-			return daemon.Run(ctx, daemon.Options{StateDir: o.StateDir, Version: o.Version})
+			return daemon.Run(ctx, daemon.Options{StateDir: o.StateDir, Version: o.Version, Adopt: o.Adopt})
 		},
 		Proxy: func(ctx context.Context, o cli.ProxyOptions) error {
 			return daemon.RunProxy(ctx, daemon.ProxyOptions{Socket: o.Socket, Version: o.Version})

@@ -101,7 +101,7 @@ func (p *program) change(ctx context.Context, service string, timeout time.Durat
 	}
 	err = ask(ctx, s)
 	if err != nil && gone(err) { // the daemon died just now: ask the next one, once
-		if err = p.ensure(ctx, t.Layout); err == nil {
+		if err = p.ensure(ctx, t.Layout, true); err == nil {
 			err = ask(ctx, s)
 		}
 	}

@@ -171,7 +171,7 @@ func TestDeadDaemon(t *testing.T) {
 	r := newRun(t, true)
 	r.d.kill()
 	second := newFakeDaemon()
-	r.p.ensure = func(context.Context, layout.Layout) error {
+	r.p.ensure = func(context.Context, layout.Layout, bool) error {
 		second.set(shop(service("order", ready, ""), service("user", ready, "")))
 		second.serve(t, r.l)
 		return nil

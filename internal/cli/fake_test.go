@@ -258,7 +258,7 @@ func newRun(t *testing.T, serving bool) *run {
 	if serving {
 		r.d.serve(t, r.l)
 	}
-	r.p.ensure = func(context.Context, layout.Layout) error {
+	r.p.ensure = func(context.Context, layout.Layout, bool) error {
 		if !serving {
 			serving = true
 			r.d.serve(t, r.l)

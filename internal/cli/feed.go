@@ -105,7 +105,7 @@ func (f *feeds) again() (bool, error) {
 		case answering:
 			return true, nil
 		case crashed:
-			err := f.p.ensure(f.ctx, f.t.Layout)
+			err := f.p.ensure(f.ctx, f.t.Layout, true)
 			return err == nil, err
 		case absent:
 			if !isSocket(f.t.ProxySocket) {

@@ -23,7 +23,7 @@ func (p *program) daemonCommand() *cobra.Command {
 			return p.entry.Daemon(cmd.Context(), o)
 		},
 	}
-	cmd.Flags().BoolVar(&o.Detach, "detach", false, "run in a session of its own")
+	cmd.Flags().BoolVar(&o.Adopt, "adopt", false, "end at once unless an app is up")
 	return cmd
 }
 

@@ -22,8 +22,8 @@ type Entrypoints struct {
 // DaemonOptions are the flags of `banyan daemon`.
 type DaemonOptions struct {
 	StateDir string
-	// Detach: start the daemon in a session of its own and return.
-	Detach  bool
+	// Adopt: end at once unless an app is up.
+	Adopt   bool
 	Version string
 }
 

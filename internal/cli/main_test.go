@@ -23,9 +23,9 @@ func TestHiddenCommands(t *testing.T) {
 		Daemon: func(_ context.Context, o DaemonOptions) error { daemon = o; return nil },
 		Proxy:  func(_ context.Context, o ProxyOptions) error { proxy = o; return nil },
 	}
-	r.start("daemon", "--state-dir", "s", "--detach")
+	r.start("daemon", "--state-dir", "s", "--adopt")
 	r.exits(exitOK)
-	if daemon.StateDir != r.dir+"/s" || !daemon.Detach || daemon.Version == "" {
+	if daemon.StateDir != r.dir+"/s" || !daemon.Adopt || daemon.Version == "" {
 		t.Errorf("daemon got %+v", daemon)
 	}
 	r.p.flags.stateDir = ""

@@ -15,8 +15,9 @@ import (
 type program struct {
 	*console
 	entry Entrypoints
-	// ensure makes sure that a daemon answers for a state directory.
-	ensure func(context.Context, layout.Layout) error
+	// ensure makes sure that a daemon answers for a state directory; with adopt only
+	// where an app is up.
+	ensure func(ctx context.Context, l layout.Layout, adopt bool) error
 	color  bool
 	flags  struct {
 		app, stateDir string
@@ -28,12 +29,12 @@ func newProgram(entry Entrypoints, c *console) *program {
 	return &program{console: c, entry: entry, ensure: ensureDaemon}
 }
 
-func ensureDaemon(ctx context.Context, l layout.Layout) error {
+func ensureDaemon(ctx context.Context, l layout.Layout, adopt bool) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	return launch.Ensure(ctx, l, self)
+	return launch.Ensure(ctx, l, self, adopt)
 }
 
 // run executes args and returns the exit code.

@@ -50,9 +50,10 @@ func (s *session) status(ctx context.Context) (*banyanv1.Status, error) {
 	return res.GetStatus(), nil
 }
 
-// start connects to the app's daemon and starts one where there is none.
-func (p *program) start(ctx context.Context, t target) (*session, error) {
-	if err := p.ensure(ctx, t.Layout); err != nil {
+// start connects to the app's daemon and starts one where there is none; with
+// adopt that one stays only if an app is up.
+func (p *program) start(ctx context.Context, t target, adopt bool) (*session, error) {
+	if err := p.ensure(ctx, t.Layout, adopt); err != nil {
 		return nil, err
 	}
 	return dial(t.ControlSocket), nil
@@ -64,7 +65,7 @@ func (p *program) attach(ctx context.Context, t target) (*session, error) {
 	if !up(t.Layout) {
 		return nil, notRunning(t)
 	}
-	s, err := p.start(ctx, t)
+	s, err := p.start(ctx, t, true)
 	if errors.Is(err, launch.ErrEnded) {
 		return nil, notRunning(t)
 	}

@@ -121,9 +121,9 @@ func (p *program) launch(ctx context.Context, cancel context.CancelFunc, signals
 // startAndApply tries again where it met a daemon on its way out.
 func (p *program) startAndApply(ctx context.Context, t target, file *appfile.File, o upOptions) (*session, *banyanv1.ApplyResponse, error) {
 	for tries := 1; ; tries++ {
-		s, err := p.start(ctx, t)
+		s, err := p.start(ctx, t, false)
 		if errors.Is(err, launch.ErrEnded) { // it finished an interrupted down
-			s, err = p.start(ctx, t)
+			s, err = p.start(ctx, t, false)
 		}
 		if err != nil {
 			return nil, nil, err

@@ -164,7 +164,7 @@ func TestDaemonDies(t *testing.T) {
 	r.d.set(shop(service("order", ready, ""), service("user", ready, "")))
 	second := newFakeDaemon()
 	second.set(shop(service("order", failing, "gone"), service("user", ready, "")))
-	r.p.ensure = func(_ context.Context, l layout.Layout) error {
+	r.p.ensure = func(_ context.Context, l layout.Layout, _ bool) error {
 		if look(l) == crashed {
 			second.serve(t, l)
 		}

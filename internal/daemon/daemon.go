@@ -23,6 +23,7 @@ import (
 	"github.com/banyanrun/banyan/internal/fault"
 	"github.com/banyanrun/banyan/internal/link"
 	"github.com/banyanrun/banyan/internal/logs"
+	"github.com/banyanrun/banyan/internal/model"
 	"github.com/banyanrun/banyan/internal/ports"
 	"github.com/banyanrun/banyan/internal/reconcile"
 	"github.com/banyanrun/banyan/internal/route"
@@ -33,6 +34,8 @@ import (
 type Options struct {
 	StateDir string
 	Version  string
+	// Adopt: end at once unless an app is up.
+	Adopt bool
 }
 
 // daemon holds every engine. It is built once, in the order in which its parts
@@ -40,10 +43,12 @@ type Options struct {
 type daemon struct {
 	layout  layout.Layout
 	version string
-	self    string // the program's path
-	log     *slog.Logger
-	lock    *os.File
-	started time.Time
+	// adoptOnly: the daemon was started for an app that is up, not to bring one up.
+	adoptOnly bool
+	self      string // the program's path
+	log       *slog.Logger
+	lock      *os.File
+	started   time.Time
 
 	store     *state.Store
 	logs      *logs.Collector
@@ -96,7 +101,7 @@ func Run(ctx context.Context, o Options) error {
 		return fmt.Errorf("daemon: %w", err)
 	}
 	d := &daemon{
-		layout: l, lock: lock, version: o.Version, self: self, started: time.Now(), going: make(chan struct{}), gone: make(chan struct{}),
+		layout: l, lock: lock, version: o.Version, adoptOnly: o.Adopt, self: self, started: time.Now(), going: make(chan struct{}), gone: make(chan struct{}),
 		log: slog.New(slog.NewTextHandler(os.Stderr, nil)), sources: build.NewSources(),
 	}
 	defer d.tidy()
@@ -122,6 +127,12 @@ func (d *daemon) run(ctx context.Context) (err error) {
 		return errors.Join(err, d.close())
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
+	if idle, err := d.idle(ctx); err != nil || idle {
+		if idle {
+			close(d.gone) // what is left of the run directory goes
+		}
+		return err
+	}
 	if err := d.wire(ctx, background); err != nil {
 		return err
 	}
@@ -146,6 +157,20 @@ func (d *daemon) run(ctx context.Context) (err error) {
 		return nil
 	}
 	return err
+}
+
+// idle reports whether the daemon has nothing to do: no app is up, nothing of
+// one is left, and it was not started to bring one up.
+func (d *daemon) idle(ctx context.Context) (bool, error) {
+	if !d.adoptOnly {
+		return false, nil
+	}
+	up, err := d.store.Get(ctx, kindMeta, keyDesired, &model.App{})
+	if err != nil || up {
+		return false, err
+	}
+	left, err := state.All[processRecord](ctx, d.store, kindProcess)
+	return err == nil && len(left) == 0, err
 }
 
 // errDown ends the daemon: the app is down.

@@ -133,7 +133,7 @@ func (d *daemon) openPorts(ctx context.Context, found *adoption) (err error) {
 // started then; nil: there is none.
 func (d *daemon) connect(running driver.Process, since time.Time) error {
 	c := dataplane.Config{
-		Socket: d.layout.ProxySocket, Start: d.startProxy, Restart: launch.Argv(d.layout, d.self), Log: d.log,
+		Socket: d.layout.ProxySocket, Start: d.startProxy, Restart: launch.Argv(d.layout, d.self, true), Log: d.log,
 		Acked: d.acked, Drained: func(ids []string) { d.loop.Drained(ids) }, Event: d.event,
 	}
 	if running != nil {
@@ -154,6 +154,8 @@ func (d *daemon) begin(ctx context.Context, app *model.App, found *adoption) err
 	if _, err := d.store.Get(ctx, kindMeta, keyDown, &desired.Down); err != nil {
 		return err
 	}
+	// A daemon that was started for an app that is down by now ends what is left.
+	desired.Down = desired.Down || d.adoptOnly && app == nil
 	if desired.Down {
 		d.goingDown.Do(func() { close(d.going) })
 	}

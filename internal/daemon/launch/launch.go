@@ -24,14 +24,14 @@ import (
 // startMost is how long a daemon may take until it answers. It adopts what runs first.
 const startMost = 30 * time.Second
 
-// ErrEnded is returned by Ensure when the daemon that it started had nothing left
-// to do: it finished taking down an app whose daemon was killed meanwhile.
+// ErrEnded is returned by Ensure when the daemon that it started had nothing to
+// do: there is no app, or it finished taking one down.
 var ErrEnded = errors.New("the app is down")
 
 // Ensure returns when the app's daemon answers, after starting one from a copy
-// of the program self if none does. While a daemon that is just ending is in the
-// way it tries again.
-func Ensure(ctx context.Context, l layout.Layout, self string) error {
+// of the program self if none does. With adopt that daemon ends at once unless an
+// app is up. While one that is just ending is in the way it tries again.
+func Ensure(ctx context.Context, l layout.Layout, self string, adopt bool) error {
 	if Answers(l) {
 		return nil
 	}
@@ -45,7 +45,7 @@ func Ensure(ctx context.Context, l layout.Layout, self string) error {
 	ctx, cancel := context.WithTimeout(ctx, startMost)
 	defer cancel()
 	for {
-		err := start(ctx, l, binary)
+		err := start(ctx, l, Argv(l, binary, adopt))
 		if !errors.Is(err, errInTheWay) || ctx.Err() != nil {
 			return err
 		}
@@ -68,13 +68,18 @@ func Answers(l layout.Layout) bool {
 	return conn.Close() == nil
 }
 
-// Argv is how a daemon is started from a copy.
-func Argv(l layout.Layout, binary string) []string {
-	return []string{binary, "daemon", "--state-dir", l.StateDir}
+// Argv is how a daemon is started from a copy; with adopt it ends at once unless
+// an app is up.
+func Argv(l layout.Layout, binary string, adopt bool) []string {
+	argv := []string{binary, "daemon", "--state-dir", l.StateDir}
+	if adopt {
+		argv = append(argv, "--adopt")
+	}
+	return argv
 }
 
 // start runs the daemon in a session of its own and waits until it answers.
-func start(ctx context.Context, l layout.Layout, binary string) error {
+func start(ctx context.Context, l layout.Layout, argv []string) error {
 	log, err := os.OpenFile(l.DaemonLog, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fault.New(fault.Denied, "cannot write the daemon's log: %w", err)
@@ -84,7 +89,6 @@ func start(ctx context.Context, l layout.Layout, binary string) error {
 	if err != nil {
 		return err
 	}
-	argv := Argv(l, binary)
 	cmd := exec.Command(argv[0], argv[1:]...) //nolint:noctx // it outlives this program
 	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", log, log
 	cmd.Env = environment()
