@@ -42,9 +42,13 @@ func TestOrphan(t *testing.T) {
 	}
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
+	remembered := time.Now().Add(5 * time.Second)
 	for path := filepath.Join(dir, "a", "k.pid"); ; <-tick.C {
 		if _, err := os.Stat(path); err == nil {
 			break
+		}
+		if time.Now().After(remembered) {
+			t.Fatalf("the build's pid is not kept in %s", path)
 		}
 	}
 	// A stranger that has a forgotten build's pid is left alone.

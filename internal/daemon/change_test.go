@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -203,9 +204,9 @@ func TestRefusedApplyBesideAnother(t *testing.T) {
 	d.write(t, "name: app\nsecrets: {s: {environment: A}}\nservices:\n  a: {command: /bin/true, secrets: {S: s}}\n")
 	d.applying.Lock() // both wait
 	var all sync.WaitGroup
-	for _, variables := range []map[string]string{nil, {"A": "value"}} {
+	for n, variables := range []map[string]string{nil, {"A": "value"}} {
 		all.Go(func() { _ = d.up(variables) })
-		time.Sleep(20 * time.Millisecond) //nolint:forbidigo // in this order; nobody tells that it waits for the lock
+		awaitLock(t, "(*daemon).Apply(", n+1) // the refused one is first in line
 	}
 	d.applying.Unlock()
 	all.Wait()
@@ -216,6 +217,24 @@ func TestRefusedApplyBesideAnother(t *testing.T) {
 	if down || len(d.current().app.Services) != 1 {
 		t.Errorf("down: %v, app: %v", down, d.current().app)
 	}
+}
+
+// awaitLock waits until n goroutines are inside the function and wait for a mutex.
+func awaitLock(t *testing.T, function string, n int) {
+	t.Helper()
+	stacks := make([]byte, 1<<20)
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
+		waiting := 0
+		for stack := range strings.SplitSeq(string(stacks[:runtime.Stack(stacks, true)]), "\n\n") {
+			if strings.Contains(stack, function) && strings.Contains(stack, "sync.(*Mutex).Lock(") {
+				waiting++
+			}
+		}
+		if waiting == n {
+			return
+		}
+	}
+	t.Fatalf("%d goroutines do not come to wait in %s", n, function)
 }
 
 // TestNoChangeWhileGoingDown: a scale or restart does not bring the app up again.
@@ -250,7 +269,7 @@ func TestDownBesideAnApply(t *testing.T) {
 	d.goDown(t.Context(), false)
 	ended := make(chan error, 1)
 	go func() { ended <- d.endWhenDown(t.Context()) }()
-	time.Sleep(50 * time.Millisecond) //nolint:forbidigo // that it has found nothing left cannot be seen
+	awaitLock(t, "(*daemon).endIfEmpty(", 1) // it has found nothing left
 	d.applying.Unlock()
 	select {
 	case err := <-ended:
