@@ -8,8 +8,8 @@ GO ?= go
 PKGS ?= ./...
 # More flags for go test: make test TESTFLAGS='-run Retry -v'
 TESTFLAGS ?=
-# How long each fuzz target runs.
-FUZZTIME ?= 10s
+# How much each fuzz target runs: a count of executions (100000x) or a time (10m).
+FUZZTIME ?= 100000x
 
 # Tools have module files of their own, so that what they need stays out of ours.
 BUF  := $(GO) tool -modfile=tools/go.mod buf
@@ -94,7 +94,7 @@ e2e-setup: ## get what the browser tests need (needs npm and a Chromium; without
 	fi
 
 .PHONY: fuzz
-fuzz: ## run each fuzz target for FUZZTIME (10s)
+fuzz: ## run each fuzz target for FUZZTIME (100000x; or a time, 10m)
 	GO='$(GO)' tools/fuzz $(FUZZTIME) $(PKGS)
 
 .PHONY: cover
