@@ -10,6 +10,8 @@ PKGS ?= ./...
 TESTFLAGS ?=
 # How much each fuzz target runs: a count of executions (100000x) or a time (10m).
 FUZZTIME ?= 100000x
+# Flags for make bench-proxy: make bench-proxy BENCHFLAGS='-quick -only h1'
+BENCHFLAGS ?=
 
 # Tools have module files of their own, so that what they need stays out of ours.
 BUF  := $(GO) tool -modfile=tools/go.mod buf
@@ -109,6 +111,10 @@ bench: ## list the benchmarks; each is one command
 	@$(GO) list -f '{{if eq .Name "main"}}{{slice .ImportPath 28}}	{{.Doc}}{{end}}' ./bench/... 2>/dev/null | \
 		awk -F '	' 'NF == 2 {printf "go run ./%-22s %s\n", $$1, $$2}'
 	@echo "go test -run '^$$' -bench . PACKAGE   measure one package"
+
+.PHONY: bench-proxy
+bench-proxy: ## measure the data plane beside nginx, HAProxy and Caddy (12 minutes; BENCHFLAGS=-quick: 2)
+	$(GO) run ./bench/proxy $(BENCHFLAGS)
 
 ##@ Checks
 

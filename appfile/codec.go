@@ -82,6 +82,27 @@ func (v *Volume) UnmarshalJSON(data []byte) error { *v = Volume{}; return readJS
 // UnmarshalYAML reads NAME:VARIABLE, or a mapping.
 func (v *Volume) UnmarshalYAML(f func(any) error) error { *v = Volume{}; return readYAML(f, v) }
 
+// UnmarshalJSON reads a word of Balance.By, or a mapping.
+func (b *Balance) UnmarshalJSON(data []byte) error { *b = Balance{}; return readJSON(data, b) }
+
+// UnmarshalYAML reads a word of Balance.By, or a mapping.
+func (b *Balance) UnmarshalYAML(f func(any) error) error { *b = Balance{}; return readYAML(f, b) }
+
+// UnmarshalJSON reads true, or a mapping.
+func (c *Cache) UnmarshalJSON(data []byte) error { *c = Cache{}; return readJSON(data, c) }
+
+// UnmarshalYAML reads true, or a mapping.
+func (c *Cache) UnmarshalYAML(f func(any) error) error { *c = Cache{}; return readYAML(f, c) }
+
+// UnmarshalJSON reads a number, or a mapping.
+func (c *Concurrency) UnmarshalJSON(data []byte) error { *c = Concurrency{}; return readJSON(data, c) }
+
+// UnmarshalYAML reads a number, or a mapping.
+func (c *Concurrency) UnmarshalYAML(f func(any) error) error {
+	*c = Concurrency{}
+	return readYAML(f, c)
+}
+
 // UnmarshalJSON reads a strategy, or a mapping.
 func (u *Update) UnmarshalJSON(data []byte) error { *u = Update{}; return readJSON(data, u) }
 

@@ -93,8 +93,8 @@ func without(n *node, drop func(entry) bool) *node {
 // field is one key of a struct type.
 type field struct {
 	key   string
-	index int
-	id    string // Type.Field, the key of the tables of rules
+	index []int  // for reflect's FieldByIndex
+	id    string // Type.Field, the key of the tables of rules; an embedded field has its own type's
 	typ   reflect.Type
 }
 
@@ -102,11 +102,18 @@ func fieldsOf(t reflect.Type) []field {
 	fields := make([]field, 0, t.NumField())
 	for i := range t.NumField() {
 		f := t.Field(i)
+		if f.Anonymous {
+			for _, in := range fieldsOf(f.Type) {
+				in.index = append([]int{i}, in.index...)
+				fields = append(fields, in)
+			}
+			continue
+		}
 		key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		if key == "" || key == "-" {
 			continue
 		}
-		fields = append(fields, field{key, i, t.Name() + "." + f.Name, f.Type})
+		fields = append(fields, field{key, []int{i}, t.Name() + "." + f.Name, f.Type})
 	}
 	return fields
 }
@@ -148,7 +155,7 @@ func (d *decoder) structure(n *node, path string, v reflect.Value) {
 		}
 		was := d.deferred
 		d.deferred = was || deferredFields[f.id]
-		d.value(e.val, at, v.Field(f.index), f.id)
+		d.value(e.val, at, v.FieldByIndex(f.index), f.id)
 		d.deferred = was
 	}
 }
@@ -378,6 +385,15 @@ func intFix(text string, n *node, id string) string {
 	if host, own, ok := strings.Cut(text, ":"); ok && id == "Service.Port" && validPort(host) && validPort(own) {
 		return fmt.Sprintf("write %s, where the program listens; the gateway leads requests to it", own)
 	}
+	if id == "Concurrency.Max" && (text == "adaptive" || text == "auto") {
+		return "write concurrency: {max: 200, adaptive: true}"
+	}
+	if version, ok := strings.CutPrefix(text, "v"); ok && id == "Service.ProxyProtocol" {
+		text = version
+	}
+	if percent, ok := strings.CutSuffix(text, "%"); ok && id == "Outlier.MaxPercent" {
+		text = percent
+	}
 	if f, err := strconv.ParseFloat(text, 64); err == nil && f == math.Trunc(f) && math.Abs(f) < 1<<31 {
 		fix := "write " + strconv.FormatFloat(f, 'f', 0, 64)
 		if n.style != plainStyle {
@@ -401,7 +417,10 @@ func floatFix(text string, n *node, id string) string {
 		}
 	}
 	if percent, ok := strings.CutSuffix(text, "%"); ok {
-		if f, err := strconv.ParseFloat(percent, 64); err == nil {
+		if f, err := strconv.ParseFloat(strings.TrimSpace(percent), 64); err == nil {
+			if fieldRules[id].max == 100 {
+				return fmt.Sprintf("write %v", f)
+			}
 			return fmt.Sprintf("write %v", f/100)
 		}
 	}

@@ -100,12 +100,7 @@ func (g *Gateway) applyDefaults() {
 
 func (r *Route) applyDefaults() {
 	setDefault(&r.Auth, "none")
-	if r.Timeout == nil {
-		r.Timeout = new(Duration(30 * time.Second))
-	}
-	if r.Retries == nil {
-		r.Retries = new(1)
-	}
+	r.Policy.applyDefaults()
 	if l := r.RateLimit; l != nil {
 		setDefault(&l.Burst, l.Requests)
 		setDefault(&l.By, "address")
@@ -173,23 +168,99 @@ func (a *App) callDefaults(calls Calls) {
 			c = &Call{}
 			calls[callee] = c
 		}
-		timeout, retries := Duration(30*time.Second), 1
 		if s := a.Services[callee]; s != nil && s.Protocol == "tcp" {
-			timeout, retries = 0, 0 // a stream has neither header nor repeats
+			c.streamDefaults()
+			continue
 		}
-		if c.Timeout == nil {
-			c.Timeout = &timeout
+		c.applyDefaults()
+	}
+}
+
+// streamDefaults are those of a call by tcp: a stream has neither header nor repeats.
+func (p *Policy) streamDefaults() {
+	if p.Timeout == nil {
+		p.Timeout = new(Duration(0))
+	}
+	if p.Retries == nil {
+		p.Retries = new(0)
+	}
+	p.partDefaults()
+}
+
+func (p *Policy) applyDefaults() {
+	if p.Timeout == nil {
+		p.Timeout = new(Duration(30 * time.Second))
+	}
+	if p.Retries == nil {
+		p.Retries = new(1)
+	}
+	setDefault(&p.RetryBudget, 0.2)
+	p.partDefaults()
+}
+
+// partDefaults fills in what is inside the parts that are there.
+func (p *Policy) partDefaults() {
+	if b := p.Breaker; b != nil {
+		setDefault(&b.FailureRatio, 0.5)
+		setDefault(&b.MinRequests, 20)
+		setDefault(&b.Window, Duration(10*time.Second))
+		setDefault(&b.OpenFor, Duration(5*time.Second))
+	}
+	if o := p.Outlier; o != nil {
+		o.applyDefaults()
+	}
+	if b := p.Balance; b != nil {
+		if b.keys() > 0 {
+			setDefault(&b.By, balanceHash)
 		}
-		if c.Retries == nil {
-			c.Retries = &retries
+		setDefault(&b.By, "p2c")
+	}
+	if h := p.Hedge; h != nil {
+		setDefault(&h.Max, 1)
+	}
+	if f := p.Fallback; f != nil && f.Body != "" {
+		setDefault(&f.Status, 200)
+		setDefault(&f.Type, "text/plain; charset=utf-8")
+	}
+	if m := p.Mirror; m != nil {
+		setDefault(&m.Percent, 100)
+	}
+	if c := p.Cache; c != nil {
+		setDefault(&c.MaxBytes, 16<<20)
+		setDefault(&c.MaxObject, min(1<<20, c.MaxBytes))
+	}
+	if f := p.Fault; f != nil {
+		if f.Delay > 0 {
+			setDefault(&f.DelayPercent, 100)
 		}
-		if b := c.Breaker; b != nil {
-			setDefault(&b.FailureRatio, 0.5)
-			setDefault(&b.MinRequests, 20)
-			setDefault(&b.Window, Duration(10*time.Second))
-			setDefault(&b.OpenFor, Duration(5*time.Second))
+		if f.Abort > 0 {
+			setDefault(&f.AbortPercent, 100)
 		}
 	}
+}
+
+func (o *Outlier) applyDefaults() {
+	if o.Errors == nil {
+		o.Errors = new(5)
+	}
+	base, longest := Duration(30*time.Second), Duration(300*time.Second)
+	if o.Max != 0 {
+		base = min(base, o.Max)
+	}
+	setDefault(&o.Base, base)
+	setDefault(&o.Max, max(longest, o.Base))
+	setDefault(&o.MaxPercent, 10)
+}
+
+// keys counts what a hash would be made of.
+func (b *Balance) keys() int {
+	n := 0
+	for _, set := range []bool{b.Header != "", b.Cookie != "", b.Source} {
+		if set {
+			n++
+		}
+	}
+	return n
 }
 
 func (a *App) dependencyDefaults(deps DependsOn) {

@@ -1,6 +1,7 @@
 package appfile
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -22,6 +23,9 @@ func (v *validator) disk(dir, display string, lookup func(string) (string, bool)
 	for _, name := range slices.Sorted(maps.Keys(v.app.Jobs)) {
 		j := v.app.Jobs[name]
 		c.program(join("jobs", name), j.WorkingDir, j.Sources, j.EnvFile)
+	}
+	if g := v.app.Gateway; g != nil && g.TLS != nil {
+		c.tls(g.TLS)
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.app.Secrets)) {
 		c.secret(name, v.app.Secrets[name], lookup)
@@ -102,6 +106,35 @@ func (c *diskCheck) envFile(at, name string) {
 			c.problems = append(c.problems, ps...)
 		}
 	}
+}
+
+// tls checks that the certificate and its key are there and belong together.
+func (c *diskCheck) tls(t *TLS) {
+	path := join("gateway", "tls")
+	cert, haveCert := c.pem(join(path, "cert"), t.Cert)
+	key, haveKey := c.pem(join(path, "key"), t.Key)
+	if !haveCert || !haveKey {
+		return
+	}
+	if _, err := tls.X509KeyPair(cert, key); err != nil {
+		reason := strings.TrimPrefix(err.Error(), "tls: ")
+		c.report(path, fmt.Sprintf("%s and %s are no certificate and key that belong together: %s", t.Cert, t.Key, reason), "cert is a file in PEM of the certificate and its chain, key one of its private key")
+	}
+}
+
+// pem reads one of the files of tls.
+func (c *diskCheck) pem(at, name string) ([]byte, bool) {
+	if name == "" || c.isBad(at) {
+		return nil, false // reported
+	}
+	data, err := os.ReadFile(c.abs(name))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		c.report(at, fmt.Sprintf("the file %s does not exist", quote(name)), orElse(c.nearFile(c.abs(name)), "create it; it is relative to "+c.dir))
+	case err != nil:
+		c.report(at, fmt.Sprintf("the file %s cannot be read: %v", quote(name), err), "check that it is a file, and its permissions")
+	}
+	return data, err == nil
 }
 
 // secret warns of sources that are not there: a laptop may do without them.

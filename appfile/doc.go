@@ -24,9 +24,9 @@
 //
 // # Short forms
 //
-// Command, Environment, StringList, Calls, DependsOn, ServiceSecrets, Volume
-// and Update have a short form besides the full one; JSON and YAML read both
-// and write the full one. An App survives a round trip through JSON unchanged.
+// Command, Environment, StringList, Calls, DependsOn, ServiceSecrets, Volume,
+// Update, Balance, Cache and Concurrency have a short form besides the full
+// one; JSON and YAML read both and write the full one. An App survives a round trip through JSON unchanged.
 //
 // # Overlays
 //

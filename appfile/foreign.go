@@ -1,5 +1,7 @@
 package appfile
 
+import "maps"
+
 const (
 	noEvents   = "events are not there yet in this version; rename it to x-events to keep it as a note"
 	useCalls   = "remove it: declare which services this one calls in calls:, and take their addresses from NAME_URL or ${services.NAME.url}"
@@ -8,28 +10,38 @@ const (
 	onlyDocker = "remove it: it means something to containers only, and a service here is a process"
 	useCommand = "write the program and its arguments in command:"
 	useDir     = "write working_dir"
+	useTLS     = "write tls: {cert: certs/shop.pem, key: certs/shop-key.pem}"
 )
 
 // foreignKeys are keys of Compose, Kubernetes and others, and of Banyan's
 // plans, by the type in which people write them, with what to write instead.
 var foreignKeys = map[string]map[string]string{
-	"App":        topKeys,
-	"Service":    serviceKeys,
-	"Job":        jobKeys,
-	"Gateway":    gatewayKeys,
-	"Route":      routeKeys,
-	"JWT":        jwtKeys,
-	"RateLimit":  {"limit": "write requests", "rate": "write requests: 50 and per: 1s", "period": "write per", "window": "write per", "interval": "write per", "key": "write by: address or by: subject", "rps": "write requests: N and per: 1s"},
-	"CORS":       {"allow_origins": "write origins", "allowed_origins": "write origins", "allow_methods": "write methods", "allow_headers": "write headers", "expose_headers": "write expose", "allow_credentials": "write credentials"}, //nolint:gosec // names of headers
-	"Call":       {"circuit_breaker": "write breaker", "retry": "write retries", "deadline": "write timeout", "attempts": "write retries", "url": "remove it: banyan knows where the service is, and tells it in NAME_URL"},
-	"Breaker":    {"threshold": "write failure_ratio", "error_ratio": "write failure_ratio", "ratio": "write failure_ratio", "sleep_window": "write open_for", "interval": "write window", "timeout": "write open_for"},
-	"Database":   {"type": "write engine", "kind": "write engine", "driver": "write engine", "url": "remove it: banyan makes the database and tells its address in DATABASE_URL", "path": "remove it: banyan makes the file and tells its path in DATABASE_PATH"},
-	"Volume":     {"path": "remove it: banyan chooses the path and tells it in the variable env", "source": "write name", "target": "write env, the variable that tells the path", "variable": "write env", "type": "remove it: a volume is always a directory"},
-	"Resources":  {"limits": "remove this level: " + useRes, "requests": "remove this level: " + useRes, "reservations": "remove this level: " + useRes, "cpus": "write cpu", "mem": "write memory", "memory_limit": "write memory"},
-	"Probe":      probeKeys,
-	"Update":     updateKeys,
-	"Secret":     {"external": "write NAME: {} and set the value by: banyan secret set NAME", "name": "remove it: the key is the name", "value": "a secret's value does not belong in this file: set it by: banyan secret set NAME", "env": "write environment", "path": "write file"},
-	"Dependency": {"restart": "remove it", "required": "remove it"},
+	"App":         topKeys,
+	"Service":     serviceKeys,
+	"Job":         jobKeys,
+	"Gateway":     gatewayKeys,
+	"Route":       routeKeys,
+	"JWT":         jwtKeys,
+	"RateLimit":   {"limit": "write requests", "rate": "write requests: 50 and per: 1s", "period": "write per", "window": "write per", "interval": "write per", "key": "write by: address or by: subject", "rps": "write requests: N and per: 1s"},
+	"CORS":        {"allow_origins": "write origins", "allowed_origins": "write origins", "allow_methods": "write methods", "allow_headers": "write headers", "expose_headers": "write expose", "allow_credentials": "write credentials"}, //nolint:gosec // names of headers
+	"Call":        callKeys,
+	"Breaker":     {"threshold": "write failure_ratio", "error_ratio": "write failure_ratio", "ratio": "write failure_ratio", "sleep_window": "write open_for", "interval": "write window", "timeout": "write open_for"},
+	"Outlier":     {"consecutive_5xx": "write errors", "consecutive_errors": "write errors", "threshold": "write errors", "failures": "write errors", "base_ejection_time": "write base", "max_ejection_time": "write max", "max_ejection_percent": "write max_percent", "percent": "write max_percent", "interval": "remove it: failures in a row are counted as they happen", "enabled": "remove it: errors: 0 switches it off"},
+	"Balance":     {"policy": "write by", "type": "write by", "algorithm": "write by", "method": "write by", "strategy": "write by", "key": "write header: NAME, cookie: NAME or source: true", "address": "write source: true", "ip": "write source: true"},
+	"Hedge":       {"delay": "write after", "attempts": "write max", "count": "write max", "requests": "write max", "timeout": "write after"},
+	"Fallback":    {"to": "write service", "content_type": "write type", "code": "write status", "max_stale": "write stale", "cache": "write stale: 5m here, and cache: true beside fallback", "static": "write status, type and body, without this level"},
+	"Mirror":      {"service": "write to", "target": "write to", "percentage": "write percent", "sample": "write percent", "fraction": "write percent: 10 for a tenth"},
+	"Cache":       {"ttl": "write default_ttl", "max_age": "write default_ttl", "size": "write max_bytes", "max_size": "write max_bytes", "max_object_size": "write max_object", "stale": "write stale_if_error", "enabled": "remove it: a cache that is there is on", "methods": "remove it: answers to GET are kept", "vary": "remove it: the service says it in the header Vary"},
+	"Fault":       {"status": "write abort", "error": "write abort", "latency": "write delay", "percent": "write delay_percent or abort_percent", "percentage": "write delay_percent or abort_percent"},
+	"TLS":         {"certificate": "write cert", "cert_file": "write cert", "crt": "write cert", "private_key": "write key", "key_file": "write key", "chain": "append the chain to the file of cert", "ca": "client certificates are not there yet in this version", "client_ca": "client certificates are not there yet in this version", "acme": "certificates are not fetched yet in this version: name the files in cert and key", "auto": "certificates are not fetched yet in this version: name the files in cert and key"},
+	"Concurrency": {"limit": "write max", "min": "remove it: with adaptive: true the limit is found below max", "auto": "write adaptive: true"},
+	"Database":    {"type": "write engine", "kind": "write engine", "driver": "write engine", "url": "remove it: banyan makes the database and tells its address in DATABASE_URL", "path": "remove it: banyan makes the file and tells its path in DATABASE_PATH"},
+	"Volume":      {"path": "remove it: banyan chooses the path and tells it in the variable env", "source": "write name", "target": "write env, the variable that tells the path", "variable": "write env", "type": "remove it: a volume is always a directory"},
+	"Resources":   {"limits": "remove this level: " + useRes, "requests": "remove this level: " + useRes, "reservations": "remove this level: " + useRes, "cpus": "write cpu", "mem": "write memory", "memory_limit": "write memory"},
+	"Probe":       probeKeys,
+	"Update":      updateKeys,
+	"Secret":      {"external": "write NAME: {} and set the value by: banyan secret set NAME", "name": "remove it: the key is the name", "value": "a secret's value does not belong in this file: set it by: banyan secret set NAME", "env": "write environment", "path": "write file"},
+	"Dependency":  {"restart": "remove it", "required": "remove it"},
 }
 
 var topKeys = map[string]string{
@@ -82,7 +94,6 @@ var serviceKeys = map[string]string{
 	"strategy":           "it belongs below update: write update: {strategy: …}",
 	"rollout":            "write update: {strategy: rolling}",
 	"stop_timeout":       "write stop_grace_period",
-	"cache":              "caches are not there yet in this version",
 	"publishes":          noEvents,
 	"subscribes":         noEvents,
 	"topics":             noEvents,
@@ -110,8 +121,11 @@ var serviceKeys = map[string]string{
 	"log":                "for a probe write readiness: {log: …}; the output is kept anyway: banyan logs",
 	"retry":              "callers set it, for each service they call: calls: {NAME: {retries: 2}}",
 	"circuit_breaker":    "callers set it, for each service they call: calls: {NAME: {breaker: {}}}",
-	"breaker":            "callers set it, for each service they call: calls: {NAME: {breaker: {}}}",
 	"requires_runtime":   "write requires",
+	"max_concurrency":    "write concurrency",
+	"concurrency_limit":  "write concurrency",
+	"max_connections":    "write concurrency: 100, which bounds the requests in flight to each instance",
+	"max_requests":       "write concurrency: 100, which bounds the requests in flight to each instance",
 	"environment_file":   "write env_file",
 	"description":        "write x-description, or a comment",
 	"network":            useCalls,
@@ -166,25 +180,46 @@ var containerKeys = func() map[string]string {
 
 var gatewayKeys = map[string]string{
 	"port": `write listen: ":8080"`, "ports": `write listen: ":8080"`, "address": "write listen", "addr": "write listen", "bind": "write listen",
-	"tls": "TLS is not there yet in this version: put a proxy that ends it in front", "https": "TLS is not there yet in this version: put a proxy that ends it in front",
-	"certificates": "TLS is not there yet in this version: put a proxy that ends it in front",
-	"auth":         "write jwt: {jwks: …} here, and auth: required in the routes that need a token",
-	"rules":        "write routes", "paths": "write routes", "endpoints": "write routes", "ingress": "write routes",
+	"https": useTLS, "ssl": useTLS, "certificates": useTLS, "certificate": useTLS,
+	"auth":  "write jwt: {jwks: …} here, and auth: required in the routes that need a token",
+	"rules": "write routes", "paths": "write routes", "endpoints": "write routes", "ingress": "write routes",
 	"max_body_size": "write max_body", "timeout": "it belongs to a route; here are header_timeout and idle_timeout",
 	"logs": "write access_log: true or false",
 }
 
-var routeKeys = map[string]string{
+// policyKeys are other programs' words for the keys that calls and routes share.
+var policyKeys = map[string]string{
+	"circuit_breaker": "write breaker", "retry": "write retries", "attempts": "write retries", "deadline": "write timeout",
+	"per_try_timeout": "write try_timeout", "attempt_timeout": "write try_timeout", "outlier_detection": "write outlier", "passive_health_check": "write outlier",
+	"lb": "write balance", "lb_policy": "write balance", "load_balancer": "write balance", "load_balancing": "write balance", "balancer": "write balance",
+	"affinity": "write balance: {by: hash, cookie: session}", "session_affinity": "write balance: {by: hash, cookie: session}",
+	"sticky":       "write balance: {by: hash, cookie: session}",
+	"max_requests": "write bulkhead: 50, for example", "max_in_flight": "write bulkhead: 50, for example", "max_connections": "write bulkhead: 50, for example",
+	"concurrency": "write bulkhead: 50 here; concurrency is a key of the service that is called, for all its callers",
+	"hedging":     "write hedge: {after: 50ms}", "shadow": "write mirror: {to: NAME}", "mirroring": "write mirror: {to: NAME}",
+	"caching": "write cache: true", "fault_injection": "write fault: {delay: 100ms}", "chaos": "write fault: {delay: 100ms}",
+}
+
+var callKeys = withPolicyKeys(map[string]string{
+	"url": "remove it: banyan knows where the service is, and tells it in NAME_URL",
+})
+
+// withPolicyKeys adds policyKeys to keys.
+func withPolicyKeys(keys map[string]string) map[string]string {
+	maps.Copy(keys, policyKeys)
+	return keys
+}
+
+var routeKeys = withPolicyKeys(map[string]string{
 	"service": "write to", "target": "write to", "backend": "write to", "upstream": "write to", "destination": "write to", "proxy_pass": "write to",
 	"prefix": "write path, which matches as a prefix", "match": "write path, host, methods and headers in the route itself", "url": "write path", "paths": "write a route for each path",
 	"method": "write methods: [GET]", "header": "write headers: {X-Name: value}", "hosts": "write a route for each host", "domain": "write host",
 	"strip_prefix": "write rewrite: /, which replaces the matched prefix", "strip": "write rewrite: /, which replaces the matched prefix", "rewrite_path": "write rewrite",
 	"ratelimit": "write rate_limit: {requests: 50, per: 1s}", "limit": "write rate_limit: {requests: 50, per: 1s}",
 	"weight": "splitting traffic is not there yet in this version", "split": "splitting traffic is not there yet in this version",
-	"mirror": "mirroring is not there yet in this version", "shadow": "mirroring is not there yet in this version",
-	"jwt": "jwt stands below gateway:; a route says auth: required", "breaker": "a route has no circuit breaker: write it in the calls of a service",
+	"jwt":           "jwt stands below gateway:; a route says auth: required",
 	"max_body_size": "write max_body", "middleware": "write what it does: auth, rate_limit, cors, rewrite", "port": "remove it: the service's name is enough",
-}
+})
 
 var jwtKeys = map[string]string{
 	"jwks_url": "write jwks", "jwks_uri": "write jwks", "jwk": "write jwks", "iss": "write issuer", "aud": "write audience",

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -27,6 +29,9 @@ var (
 	_ nodeReader = (*ServiceSecrets)(nil)
 	_ nodeReader = (*Volume)(nil)
 	_ nodeReader = (*Update)(nil)
+	_ nodeReader = (*Balance)(nil)
+	_ nodeReader = (*Cache)(nil)
+	_ nodeReader = (*Concurrency)(nil)
 )
 
 func (c *Command) readNode(d *decoder, n *node, path string) {
@@ -270,6 +275,53 @@ func (u *Update) readNode(d *decoder, n *node, path string) {
 		u.Strategy = d.resolve(n, text, 0, 0)
 		d.ix.set(join(path, "strategy"), n.pos(), n)
 	}
+}
+
+func (b *Balance) readNode(d *decoder, n *node, path string) {
+	switch n.kind {
+	case mapKind:
+		d.fields(n, path, b)
+	case scalarKind:
+		b.By = d.resolve(n, n.text, 0, 0)
+		d.ix.set(join(path, "by"), n.pos(), n)
+	default:
+		d.problem(n.pos(), fmt.Sprintf("balance must be a word or a mapping, not %s", n.describe()), "write balance: round_robin, for example, or balance: {by: hash, header: X-User-Id}")
+		d.failed(path)
+	}
+}
+
+func (c *Cache) readNode(d *decoder, n *node, path string) {
+	if n.kind == mapKind {
+		d.fields(n, path, c)
+		return
+	}
+	if n.kind == scalarKind {
+		text := d.resolve(n, n.text, 0, 0)
+		if text == "true" && (n.bool || text != n.text) {
+			return
+		}
+	}
+	fix := "write cache: true for the defaults, or cache: {max_bytes: 16Mi}"
+	if n.kind == scalarKind {
+		if size, err := ParseBytes(n.text); err == nil && size > 0 {
+			fix = fmt.Sprintf("write cache: {max_bytes: %s}", n.text)
+		} else if ttl, err := ParseDuration(n.text); err == nil && ttl > 0 {
+			fix = fmt.Sprintf("write cache: {default_ttl: %s}", n.text)
+		} else if slices.Contains([]string{"false", "no", "off", "none"}, n.text) {
+			fix = "leave cache out: nothing is kept without it"
+		}
+	}
+	d.problem(n.pos(), fmt.Sprintf("cache must be true or a mapping, not %s", n.describe()), fix)
+	d.failed(path)
+}
+
+func (c *Concurrency) readNode(d *decoder, n *node, path string) {
+	if n.kind == mapKind {
+		d.fields(n, path, c)
+		return
+	}
+	d.ix.set(join(path, "max"), n.pos(), n)
+	d.scalar(n, path, reflect.ValueOf(&c.Max).Elem(), "Concurrency.Max")
 }
 
 // VariableName is how a service or secret is written in the name of an

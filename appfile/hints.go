@@ -16,7 +16,9 @@ import (
 var titles = map[string]string{
 	"App": "the app file", "Gateway": "gateway", "JWT": "jwt", "Route": "a route",
 	"RateLimit": "rate_limit", "CORS": "cors", "Service": "a service", "Job": "a job",
-	"Call": "a call", "Breaker": "breaker", "Dependency": "a dependency",
+	"TLS": "tls", "Concurrency": "concurrency",
+	"Call": "a call", "Breaker": "breaker", "Outlier": "outlier", "Balance": "balance", "Hedge": "hedge",
+	"Fallback": "fallback", "Mirror": "mirror", "Cache": "cache", "Fault": "fault", "Dependency": "a dependency",
 	"Database": "database", "Volume": "a volume", "Resources": "resources",
 	"Probe": "a probe", "Update": "update", "Secret": "a secret",
 }
@@ -90,7 +92,7 @@ func belongsElsewhere(t reflect.Type, key string) string {
 	switch {
 	case t.Name() == "Service" && key == "schedule":
 		return "a program that runs on a schedule is a job: move it below jobs:"
-	case t.Name() == "Service" && (key == "timeout" || key == "retries"):
+	case t.Name() == "Service" && slices.Contains(keysOf(reflect.TypeFor[Policy]()), key):
 		return fmt.Sprintf("callers set it, for each service they call: calls: {NAME: {%s: …}}; for requests from outside it belongs to the route", key)
 	case t.Name() == "Job" && inService:
 		return "only services have it, because a job takes no requests and ends by itself"
@@ -175,6 +177,8 @@ func (d *decoder) mappingFix(n *node, key string, t reflect.Type) string {
 		return fmt.Sprintf("write %s: {} for the defaults, or %s: {timeout: 2s}", key, key)
 	case "Breaker":
 		return "write breaker: {} for the defaults, or breaker: {failure_ratio: 0.5}"
+	case "TLS":
+		return "write tls: {cert: certs/shop.pem, key: certs/shop-key.pem}"
 	case "Database":
 		if n.bool || n.text == "yes" {
 			return "write database: {}"
@@ -187,7 +191,7 @@ func (d *decoder) mappingFix(n *node, key string, t reflect.Type) string {
 	case "Secret":
 		return fmt.Sprintf("write %s: {file: %s} or %s: {environment: VARIABLE}", key, val, key)
 	}
-	return ""
+	return policyFix(n, val, t.Name())
 }
 
 var (
@@ -285,7 +289,9 @@ func keyOfField(id string) string {
 var structTypes = []reflect.Type{
 	reflect.TypeFor[App](), reflect.TypeFor[Gateway](), reflect.TypeFor[JWT](), reflect.TypeFor[Route](),
 	reflect.TypeFor[RateLimit](), reflect.TypeFor[CORS](), reflect.TypeFor[Service](), reflect.TypeFor[Job](),
-	reflect.TypeFor[Call](), reflect.TypeFor[Breaker](), reflect.TypeFor[Dependency](), reflect.TypeFor[Database](),
+	reflect.TypeFor[TLS](), reflect.TypeFor[Concurrency](), reflect.TypeFor[Call](), reflect.TypeFor[Policy](), reflect.TypeFor[Breaker](),
+	reflect.TypeFor[Outlier](), reflect.TypeFor[Balance](), reflect.TypeFor[Hedge](), reflect.TypeFor[Fallback](),
+	reflect.TypeFor[Mirror](), reflect.TypeFor[Cache](), reflect.TypeFor[Fault](), reflect.TypeFor[Dependency](), reflect.TypeFor[Database](),
 	reflect.TypeFor[Volume](), reflect.TypeFor[Resources](), reflect.TypeFor[Probe](), reflect.TypeFor[Update](),
 	reflect.TypeFor[Secret](),
 }

@@ -1,8 +1,14 @@
 package appfile
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
+	"fmt"
 	"io/fs"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -204,6 +210,82 @@ func TestWarnings(t *testing.T) {
 		"banyan.prod.yaml:2:29: there is no zzz below that null could delete; remove the line, or check the name",
 		`banyan.yaml:4:13: the file "a.txt" of the secret a cannot be read; `,
 		"banyan.yaml:5:20: the variable BANYAN_TEST_UNSET of the secret b is not set; set it before what uses the secret is started",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("missing: %s\nin:\n%s", want, got)
+		}
+	}
+}
+
+// keyPair makes a certificate and its key, in PEM.
+func keyPair(t *testing.T) (cert, key string) {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"shop.example"}}
+	certDER, err := x509.CreateCertificate(rand.Reader, template, template, public, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encode := func(kind string, der []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+	}
+	return encode("CERTIFICATE", certDER), encode("PRIVATE KEY", keyDER)
+}
+
+// TestLoadReadsTheCertificate: what TLS needs is there and fits before anything is started.
+func TestLoadReadsTheCertificate(t *testing.T) {
+	cert, key := keyPair(t)
+	_, otherKey := keyPair(t)
+	dir := tree(t, map[string]string{"certs/shop.pem": cert, "certs/shop-key.pem": key, "certs/other-key.pem": otherKey, "certs/text.pem": "hello"})
+	load := func(cert, key string) error {
+		text := fmt.Sprintf("gateway:\n  tls: {cert: %s, key: %s}\n  routes: [{path: /, to: web}]\n%s", cert, key, webOnly)
+		if err := os.WriteFile(filepath.Join(dir, "banyan.yaml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Load(Options{Path: dir})
+		return err
+	}
+	for _, path := range []string{"certs/shop-key.pem", filepath.Join(dir, "certs/shop-key.pem")} {
+		if err := load("certs/shop.pem", path); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	for _, c := range []struct{ cert, key, want string }{
+		{"certs/shop.pem", "certs/other-key.pem", "banyan.yaml:2:3: certs/shop.pem and certs/other-key.pem are no certificate and key that belong together: "},
+		{"certs/text.pem", "certs/shop-key.pem", "banyan.yaml:2:3: certs/text.pem and certs/shop-key.pem are no certificate and key"},
+		{"certs/shopp.pem", "certs/shop-key.pem", `banyan.yaml:2:15: the file "certs/shopp.pem" does not exist; did you mean shop.pem?`},
+		{"certs/shop.pem", "certs", `banyan.yaml:2:36: the file "certs" cannot be read: `},
+	} {
+		if err := load(c.cert, c.key); err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("got %v, want %s", err, c.want)
+		}
+	}
+}
+
+// TestProfilesOfStandIns: a stand-in that the profiles leave out is a warning.
+func TestProfilesOfStandIns(t *testing.T) {
+	dir := tree(t, map[string]string{"banyan.yaml": `
+services:
+  web: {command: ./web, calls: {api: {fallback: {service: spare}, mirror: {to: shadow}}}}
+  api: {command: ./api}
+  spare: {command: ./spare, profiles: [full]}
+  shadow: {command: ./shadow, profiles: [test]}
+`})
+	f, err := Load(Options{Path: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := Problems(f.Warnings).Error()
+	for _, want := range []string{
+		"banyan.yaml:3:59: web falls back to spare, which the profiles leave out; ask for the profile full if that is not meant",
+		"banyan.yaml:3:80: web mirrors to shadow, which the profiles leave out; ask for the profile test if that is not meant",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("missing: %s\nin:\n%s", want, got)

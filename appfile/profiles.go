@@ -84,5 +84,15 @@ func (v *validator) leftOut(name, path string, deps DependsOn, calls Calls, out 
 		if profiles := out[callee]; profiles != nil {
 			v.warn(v.at(join(path, "calls", callee)), fmt.Sprintf("%s calls %s, which the profiles leave out: its calls will fail", name, callee), "ask for the profile "+profiles[0]+" if that is not meant")
 		}
+		call := calls[callee]
+		if call == nil {
+			continue
+		}
+		if f := call.Fallback; f != nil && out[f.Service] != nil {
+			v.warn(v.at(join(path, "calls", callee, "fallback", "service")), fmt.Sprintf("%s falls back to %s, which the profiles leave out", name, f.Service), "ask for the profile "+out[f.Service][0]+" if that is not meant")
+		}
+		if m := call.Mirror; m != nil && out[m.To] != nil {
+			v.warn(v.at(join(path, "calls", callee, "mirror", "to")), fmt.Sprintf("%s mirrors to %s, which the profiles leave out", name, m.To), "ask for the profile "+out[m.To][0]+" if that is not meant")
+		}
 	}
 }

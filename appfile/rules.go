@@ -31,8 +31,15 @@ var (
 	jwtAlgorithms = []string{"EdDSA", "ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
 	protocols     = []string{"http", "h2c", "tcp"}
 	strategies    = []string{"rolling", "recreate"}
+	balances      = []string{"p2c", "round_robin", "least_request", balanceHash}
 	conditions    = []string{"service_ready", "service_started", "job_completed", "service_healthy", "service_completed_successfully"}
 )
+
+// balanceHash is the one way to balance that needs a key.
+const balanceHash = "hash"
+
+// percent is for shares of requests, where none makes no sense.
+var percent = rule{max: 100, above: true}
 
 // maxReplicas keeps a slip of the finger from starting a million programs.
 const maxReplicas = 1000
@@ -46,8 +53,6 @@ var fieldRules = map[string]rule{
 	"JWT.Algorithms":          oneOf(jwtAlgorithms...),
 	"JWT.Leeway":              {max: float64(time.Hour), above: true},
 	"Route.Auth":              oneOf("none", "optional", "required"),
-	"Route.Timeout":           from(0),
-	"Route.Retries":           between(0, 10),
 	"Route.MaxBody":           from(0),
 	"RateLimit.Requests":      between(1, 1e9),
 	"RateLimit.Per":           {min: float64(time.Millisecond), max: float64(24 * time.Hour)},
@@ -55,6 +60,7 @@ var fieldRules = map[string]rule{
 	"RateLimit.By":            oneOf("address", "subject"),
 	"CORS.MaxAge":             positive(),
 	"Service.Protocol":        oneOf(protocols...),
+	"Service.ProxyProtocol":   between(1, 2),
 	"Service.Port":            between(1, 65535),
 	"Service.Replicas":        between(0, maxReplicas),
 	"Service.Restart":         oneOf("always", "on-failure", "no"),
@@ -62,15 +68,37 @@ var fieldRules = map[string]rule{
 	"Service.DrainTimeout":    from(0),
 	"Service.StartTimeout":    positive(),
 	"Service.BuildTimeout":    positive(),
+	"Concurrency.Max":         between(1, 1e6),
 	"Job.BuildTimeout":        positive(),
 	"Job.Timeout":             from(0),
 	"Job.Retries":             between(0, 100),
-	"Call.Timeout":            from(0),
-	"Call.Retries":            between(0, 10),
+	"Policy.Timeout":          from(0),
+	"Policy.TryTimeout":       from(0),
+	"Policy.Retries":          between(0, 10),
+	"Policy.RetryBudget":      {max: 1, above: true},
+	"Policy.Bulkhead":         from(1),
 	"Breaker.FailureRatio":    {max: 1, above: true},
 	"Breaker.MinRequests":     between(1, 1e6),
 	"Breaker.Window":          positive(),
 	"Breaker.OpenFor":         positive(),
+	"Outlier.Errors":          between(0, 1e6),
+	"Outlier.Base":            positive(),
+	"Outlier.Max":             positive(),
+	"Outlier.MaxPercent":      between(1, 100),
+	"Balance.By":              oneOf(balances...),
+	"Hedge.After":             positive(),
+	"Hedge.Max":               between(1, 10),
+	"Fallback.Stale":          from(0),
+	"Fallback.Status":         between(200, 599),
+	"Mirror.Percent":          percent,
+	"Cache.MaxBytes":          positive(),
+	"Cache.MaxObject":         positive(),
+	"Cache.DefaultTTL":        from(0),
+	"Cache.StaleIfError":      from(0),
+	"Fault.Delay":             from(0),
+	"Fault.DelayPercent":      percent,
+	"Fault.Abort":             between(200, 599),
+	"Fault.AbortPercent":      percent,
 	"Dependency.Condition":    oneOf(conditions...),
 	"Database.Engine":         oneOf("sqlite"),
 	"Resources.CPU":           between(0, 4096),
@@ -93,6 +121,11 @@ var required = map[string]string{
 	"RateLimit.Requests": "write requests: 50, for example",
 	"RateLimit.Per":      "write per: 1s, for example",
 	"CORS.Origins":       `write origins: ["https://shop.example"], or ["*"] for all`,
+	"TLS.Cert":           "write cert: with the file of the certificate, in PEM",
+	"TLS.Key":            "write key: with the file of the certificate's private key, in PEM",
+	"Concurrency.Max":    "write concurrency: 100, or concurrency: {max: 200, adaptive: true}",
+	"Hedge.After":        "write after: 50ms, for example: about what nine in ten requests take",
+	"Mirror.To":          "write to: with the name of a service",
 	"Volume.Name":        "write name:",
 	"Volume.Env":         "write env: with the variable that tells the directory's path",
 }
@@ -102,7 +135,7 @@ func (v *validator) rules() { v.walk(reflect.ValueOf(v.app).Elem(), "") }
 
 func (v *validator) walk(s reflect.Value, path string) {
 	for _, f := range fieldsOf(s.Type()) {
-		val, at := s.Field(f.index), join(path, f.key)
+		val, at := s.FieldByIndex(f.index), join(path, f.key)
 		if how, ok := required[f.id]; ok && isEmpty(val) && !v.isBad(at) {
 			if _, given := v.ix.find(at); !given || val.Kind() != reflect.Int && f.typ != reflect.TypeFor[Duration]() {
 				v.report(at, fmt.Sprintf("%s has no %s", v.subject(path, s.Type()), f.key), how)
@@ -212,25 +245,37 @@ func (r rule) complain(f field, val reflect.Value) (message, fix string) {
 		}
 		return strconv.FormatFloat(n, 'f', -1, 64)
 	}
-	got := fmt.Sprint(val.Interface())
+	got, key := fmt.Sprint(val.Interface()), f.key
+	if f.id == "Concurrency.Max" {
+		key = "concurrency" // in its short form there is no max
+	}
 	switch {
 	case r.max < unbounded && r.above:
-		message = fmt.Sprintf("%s must be above %s and at most %s, not %s", f.key, show(r.min), show(r.max), got)
+		message = fmt.Sprintf("%s must be above %s and at most %s, not %s", key, show(r.min), show(r.max), got)
 	case r.max < unbounded:
-		message = fmt.Sprintf("%s must be between %s and %s, not %s", f.key, show(r.min), show(r.max), got)
+		message = fmt.Sprintf("%s must be between %s and %s, not %s", key, show(r.min), show(r.max), got)
 	case r.above:
-		message = fmt.Sprintf("%s must be above %s, not %s", f.key, show(r.min), got)
+		message = fmt.Sprintf("%s must be above %s, not %s", key, show(r.min), got)
 	default:
-		message = fmt.Sprintf("%s must be at least %s, not %s", f.key, show(r.min), got)
+		message = fmt.Sprintf("%s must be at least %s, not %s", key, show(r.min), got)
 	}
 	if how, ok := required[f.id]; ok {
 		fix = how
-	} else if val.CanInt() && val.Int() == 0 {
+	} else if val.IsZero() {
 		fix = "leave it out for the default"
-	} else if f.id == "Breaker.FailureRatio" && val.Float() > 1 && val.Float() <= 100 {
+	} else if (f.id == "Breaker.FailureRatio" || f.id == "Policy.RetryBudget") && val.Float() > 1 && val.Float() <= 100 {
 		fix = fmt.Sprintf("write %v", val.Float()/100)
 	}
 	return message, fix
+}
+
+// balanceWords are other programs' words for ways to balance.
+var balanceWords = map[string]string{
+	"rr": "write round_robin", "leastconn": "write least_request", "leastconnections": "write least_request", "leasttime": "write p2c",
+	"random": "write p2c, which takes the better of two random instances", "ewma": "write p2c", "peakewma": "write p2c", "default": "write p2c",
+	"iphash": "write {by: hash, source: true}", "source": "write {by: hash, source: true}", "sourceip": "write {by: hash, source: true}",
+	"ringhash": "write {by: hash, header: X-User-Id}", "maglev": "write {by: hash, header: X-User-Id}", "consistenthash": "write {by: hash, header: X-User-Id}",
+	"sticky": "write {by: hash, cookie: session}", "cookie": "write {by: hash, cookie: session}", "header": "write {by: hash, header: X-User-Id}",
 }
 
 // badWord says which words are known.
@@ -251,6 +296,9 @@ func (v *validator) badWord(got string, f field, path string, r rule) {
 	case f.id == "JWT.Algorithms" && strings.HasPrefix(got, "HS"):
 		message = fmt.Sprintf("the algorithm %s signs with a shared secret, which the gateway does not accept", got)
 		fix = "sign with a key pair: EdDSA, ES256 or RS256"
+	case f.id == "Balance.By":
+		message = fmt.Sprintf("there is no way %s to balance", quote(got))
+		fix = orElse(balanceWords[simplify(got)], orElse(fix, "known are "+strings.Join(known, ", ")))
 	case f.id == "Service.Protocol" && slices.Contains([]string{"grpc", "http2", "h2", "gRPC"}, got):
 		fix = "write h2c: HTTP/2 without TLS, which gRPC uses"
 	case f.id == "Service.Protocol" && slices.Contains([]string{"https", "websocket", "ws", "http1", "http/1.1"}, got):

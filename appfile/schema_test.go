@@ -111,7 +111,7 @@ func (g *generator) structure(t reflect.Type) object {
 	props, names := object{}, []string{}
 	for _, f := range fieldsOf(t) {
 		p := g.value(f.typ, f.id)
-		p["description"] = g.docs[t.Name()+"."+t.Field(f.index).Name]
+		p["description"] = g.docs[f.id]
 		props[f.key] = p
 		if _, ok := required[f.id]; ok {
 			names = append(names, f.key)
@@ -129,6 +129,10 @@ func (g *generator) structure(t reflect.Type) object {
 		s["required"] = []string{"services"}
 	case "Probe":
 		s["oneOf"] = []object{{"required": []string{"http"}}, {"required": []string{"tcp"}}, {"required": []string{"exec"}}, {"required": []string{"log"}}}
+	case "Fallback":
+		s["anyOf"] = []object{{"required": []string{"stale"}}, {"required": []string{"service"}}, {"required": []string{"status"}}, {"required": []string{"body"}}}
+	case "Fault":
+		s["anyOf"] = []object{{"required": []string{"delay"}}, {"required": []string{"abort"}}}
 	case "Secret":
 		s["not"] = object{"required": []string{"file", "environment"}}
 	}
@@ -259,6 +263,19 @@ func (g *generator) named(t reflect.Type) object {
 		return g.ref(t, func() object {
 			return object{"anyOf": []object{{"enum": strategies}, g.structure(t)}}
 		})
+	case reflect.TypeFor[Balance]():
+		return g.ref(t, func() object {
+			words := slices.DeleteFunc(slices.Clone(balances), func(by string) bool { return by == balanceHash })
+			return object{"anyOf": []object{{"enum": words}, {"type": "string", "pattern": envRefPattern}, g.structure(t)}}
+		})
+	case reflect.TypeFor[Cache]():
+		return g.ref(t, func() object {
+			return object{"anyOf": []object{{"const": true}, {"type": "string", "pattern": envRefPattern}, g.structure(t)}}
+		})
+	case reflect.TypeFor[Concurrency]():
+		return g.ref(t, func() object {
+			return object{"anyOf": []object{g.number("integer", "Concurrency.Max"), g.structure(t)}}
+		})
 	}
 	return nil
 }
@@ -273,7 +290,7 @@ func TestSchemaAndLoaderAgree(t *testing.T) {
 			t.Errorf("%s: the schema refuses it: %v", path, err)
 		}
 	}
-	for _, name := range []string{"key-unknown", "key-compose", "shape-services-list", "shape-volumes", "shape-numbers", "duration-no-unit", "enum", "name-bad", "probe", "update-strategy", "command-missing"} {
+	for _, name := range []string{"key-unknown", "key-compose", "shape-services-list", "shape-volumes", "shape-numbers", "duration-no-unit", "enum", "name-bad", "probe", "update-strategy", "command-missing", "policy-balance-word", "policy-cache-off", "policy-fallback-empty", "policy-fault-range", "policy-hedge-empty", "policy-outlier-off", "service-concurrency", "tls-no-key"} {
 		if err := schema.Validate(decoded(t, "testdata/bad/"+name+".yaml")); err == nil {
 			t.Errorf("%s: the schema accepts it", name)
 		}
@@ -284,8 +301,8 @@ func TestSchemaDescribesEveryKey(t *testing.T) {
 	docs := sourceComments(t)
 	for _, typ := range structTypes {
 		for _, f := range fieldsOf(typ) {
-			if id := typ.Name() + "." + typ.Field(f.index).Name; docs[id] == "" {
-				t.Errorf("%s has no comment", id)
+			if docs[f.id] == "" {
+				t.Errorf("%s has no comment", f.id)
 			}
 		}
 	}

@@ -21,6 +21,12 @@ type Gateway struct {
 	// Listen is the address: ":8080" means loopback, IPv4 and IPv6;
 	// "0.0.0.0:8080" opens it to the network. Default: ":8080".
 	Listen string `yaml:"listen,omitempty" json:"listen,omitempty"`
+	// TLS makes the gateway speak HTTPS. Absent: plain HTTP.
+	TLS *TLS `yaml:"tls,omitempty" json:"tls,omitempty"`
+	// ProxyProtocol wants a PROXY header, version 1 or 2, at the start of each
+	// connection and takes the client's address from it: for a gateway behind a
+	// load balancer that sends one. Default: false.
+	ProxyProtocol bool `yaml:"proxy_protocol,omitempty" json:"proxy_protocol,omitempty"`
 	// JWT says how bearer tokens are verified. Needed by routes whose auth is not none.
 	JWT *JWT `yaml:"jwt,omitempty" json:"jwt,omitempty"`
 	// Routes lead outside paths to services. The most specific match wins:
@@ -38,6 +44,14 @@ type Gateway struct {
 	// IdleTimeout closes a connection without requests, or a request body or
 	// response that makes no progress. Default: 2m.
 	IdleTimeout Duration `yaml:"idle_timeout,omitempty" json:"idle_timeout,omitempty"`
+}
+
+// TLS names the gateway's certificate and its key.
+type TLS struct {
+	// Cert is a file in PEM, relative to the app file: the certificate, then its chain.
+	Cert string `yaml:"cert" json:"cert"`
+	// Key is a file in PEM, relative to the app file: the certificate's private key.
+	Key string `yaml:"key" json:"key"`
 }
 
 // JWT says how the gateway verifies bearer tokens and what it passes on.
@@ -79,12 +93,10 @@ type Route struct {
 	RateLimit *RateLimit `yaml:"rate_limit,omitempty" json:"rate_limit,omitempty"`
 	// CORS answers browsers of other origins. Absent: no CORS headers are added.
 	CORS *CORS `yaml:"cors,omitempty" json:"cors,omitempty"`
-	// Timeout bounds the time to the response's header. Default: 30s; 0s: none.
-	Timeout *Duration `yaml:"timeout,omitempty" json:"timeout,omitempty"`
-	// Retries is how often a request that is safe to repeat is tried again. Range 0–10. Default: 1.
-	Retries *int `yaml:"retries,omitempty" json:"retries,omitempty"`
 	// MaxBody overrides the gateway's. 0: unlimited.
 	MaxBody *Bytes `yaml:"max_body,omitempty" json:"max_body,omitempty"`
+
+	Policy `yaml:",inline"`
 }
 
 // RateLimit lets Requests through per Per for each client, evenly (GCRA).
@@ -143,6 +155,13 @@ type Service struct {
 	// Protocol is what the service speaks on $PORT: http (HTTP/1.1), h2c
 	// (HTTP/2 without TLS, which gRPC needs) or tcp. Default: http.
 	Protocol string `yaml:"protocol,omitempty" json:"protocol,omitempty"`
+	// ProxyProtocol begins each connection to an instance with a PROXY header of
+	// this version, 1 (text) or 2 (binary), which tells the client's address.
+	// Services that speak tcp only. Default: no header.
+	ProxyProtocol int `yaml:"proxy_protocol,omitempty" json:"proxy_protocol,omitempty"`
+	// Concurrency bounds the requests in flight to each instance, from all
+	// callers together. Not for services that speak tcp. Absent: no bound.
+	Concurrency *Concurrency `yaml:"concurrency,omitempty" json:"concurrency,omitempty"`
 	// Port pins the instance's port, for programs that cannot read $PORT. It
 	// means one replica and the strategy recreate. Range 1–65535, less
 	// 20000–29999, which Banyan gives out.
@@ -234,28 +253,19 @@ type Job struct {
 	Retries int `yaml:"retries,omitempty" json:"retries,omitempty"`
 }
 
-// Call is the policy of one edge: the caller's rules for one callee.
+// Call is one edge: the caller's rules for one callee. For a callee that speaks
+// tcp only Breaker can be set.
 type Call struct {
-	// Timeout bounds the time to the response's header. Default: 30s; 0s: none.
-	// A callee that speaks tcp has none.
-	Timeout *Duration `yaml:"timeout,omitempty" json:"timeout,omitempty"`
-	// Retries is how often a request that is safe to repeat is tried again.
-	// Range 0–10. Default: 1. A callee that speaks tcp has none.
-	Retries *int `yaml:"retries,omitempty" json:"retries,omitempty"`
-	// Breaker opens the edge to an instance that fails. Absent: no circuit breaker.
-	Breaker *Breaker `yaml:"breaker,omitempty" json:"breaker,omitempty"`
+	Policy `yaml:",inline"`
 }
 
-// Breaker is a circuit breaker per instance over a rolling window.
-type Breaker struct {
-	// FailureRatio opens the circuit. Range (0, 1]. Default: 0.5.
-	FailureRatio float64 `yaml:"failure_ratio,omitempty" json:"failure_ratio,omitempty"`
-	// MinRequests is how many requests the window needs before the ratio counts. Default: 20.
-	MinRequests int `yaml:"min_requests,omitempty" json:"min_requests,omitempty"`
-	// Window is the rolling window. Default: 10s.
-	Window Duration `yaml:"window,omitempty" json:"window,omitempty"`
-	// OpenFor is how long the circuit stays open before a trial. Default: 5s.
-	OpenFor Duration `yaml:"open_for,omitempty" json:"open_for,omitempty"`
+// Concurrency bounds the requests in flight to one instance; in the file a
+// number, or a mapping.
+type Concurrency struct {
+	// Max is the limit, or with Adaptive its upper bound. Range 1–1000000.
+	Max int `yaml:"max" json:"max"`
+	// Adaptive finds the limit from the latency of the instance's answers. Default: false.
+	Adaptive bool `yaml:"adaptive,omitempty" json:"adaptive,omitempty"`
 }
 
 // Dependency says what a service waits for before it starts.

@@ -15,6 +15,10 @@ import (
 
 func (v *validator) gateway(g *Gateway) {
 	v.listen(g.Listen)
+	if g.TLS != nil {
+		v.homePath(join("gateway", "tls", "cert"), g.TLS.Cert)
+		v.homePath(join("gateway", "tls", "key"), g.TLS.Key)
+	}
 	if g.JWT != nil {
 		v.jwt(g.JWT)
 	}
@@ -210,6 +214,7 @@ func (v *validator) route(g *Gateway, r *Route, path string) {
 	if r.CORS != nil {
 		v.cors(join(path, "cors"), r.CORS)
 	}
+	v.policy(edge{path: path, callee: r.To}, &r.Policy)
 }
 
 func (v *validator) routeTarget(r *Route, path string) {

@@ -44,6 +44,7 @@ func (v *validator) service(name string, s *Service) {
 	}
 	v.probe(p, "readiness", s.Readiness)
 	v.probe(p, "liveness", s.Liveness)
+	v.dataPlane(name, p.path, s)
 	if port, ok := s.Environment["PORT"]; ok && port != "${port}" && port != strconv.Itoa(s.Port) {
 		v.warn(v.at(join(p.path, "environment", "PORT")), fmt.Sprintf("service %s sets PORT itself, and banyan expects it on the port that it chooses", name), "remove PORT, or write port: "+portOr(port)+" to pin it")
 	}
@@ -180,7 +181,7 @@ func (v *validator) secretFix(name string) string {
 func (v *validator) calls(p program) {
 	for _, callee := range slices.Sorted(maps.Keys(p.calls)) {
 		path := join(p.path, "calls", callee)
-		s, ok := v.app.Services[callee]
+		_, ok := v.app.Services[callee]
 		switch {
 		case callee == p.name:
 			v.report(path, fmt.Sprintf("%s %s calls itself", p.what, p.name), "remove it: a program reaches itself at ${host}:${port}")
@@ -192,13 +193,8 @@ func (v *validator) calls(p program) {
 			v.report(path, fmt.Sprintf("%s calls %s, which is not a service of this app", p.name, quote(callee)), v.unknownService(callee))
 			continue
 		}
-		if call := p.calls[callee]; s != nil && call != nil && s.Protocol == "tcp" {
-			if call.Retries != nil && *call.Retries > 0 {
-				v.report(join(path, "retries"), fmt.Sprintf("%s speaks tcp, where nothing can be sent again: there is no telling what a request is", callee), "remove retries")
-			}
-			if call.Timeout != nil && *call.Timeout > 0 {
-				v.report(join(path, "timeout"), fmt.Sprintf("%s speaks tcp, which has no response to wait for", callee), "remove timeout")
-			}
+		if call := p.calls[callee]; call != nil && !v.isBad(path) {
+			v.policy(edge{path: path, caller: p.name, callee: callee}, &call.Policy)
 		}
 	}
 }

@@ -106,6 +106,9 @@ func TestShortForms(t *testing.T) {
 		{`{"depends_on": ["a"]}`, `{"depends_on": {"a": {}}}`},
 		{`{"secrets": ["db-password"]}`, `{"secrets": {"DB_PASSWORD": "db-password"}}`},
 		{`{"volumes": ["a:A_DIR"]}`, `{"volumes": [{"name": "a", "env": "A_DIR"}]}`},
+		{`{"concurrency": 100}`, `{"concurrency": {"max": 100}}`},
+		{`{"calls": {"a": {"balance": "round_robin"}}}`, `{"calls": {"a": {"balance": {"by": "round_robin"}}}}`},
+		{`{"calls": {"a": {"cache": true}}}`, `{"calls": {"a": {"cache": {}}}}`},
 		{`{"update": "recreate"}`, `{"update": {"strategy": "recreate"}}`},
 	} {
 		var want, viaJSON, viaYAML Service
@@ -121,7 +124,7 @@ func TestShortForms(t *testing.T) {
 			t.Errorf("%s: %+v and %+v, want %+v", c.short, viaJSON, viaYAML, want)
 		}
 	}
-	for _, bad := range []string{`{"command": "a && b"}`, `{"environment": ["A"]}`, `{"calls": "a"}`, `{"volumes": ["a"]}`, `{"update": []}`} {
+	for _, bad := range []string{`{"command": "a && b"}`, `{"environment": ["A"]}`, `{"calls": "a"}`, `{"volumes": ["a"]}`, `{"update": []}`, `{"concurrency": "many"}`, `{"calls": {"a": {"balance": []}}}`, `{"calls": {"a": {"cache": false}}}`, `{"calls": {"a": {"nope": 1}}}`} {
 		if err := json.Unmarshal([]byte(bad), new(Service)); err == nil {
 			t.Errorf("%s is accepted", bad)
 		}
@@ -129,7 +132,7 @@ func TestShortForms(t *testing.T) {
 }
 
 func TestYAMLRoundTrip(t *testing.T) {
-	f, err := Parse("banyan.yaml", []byte("name: a\nservices:\n  web:\n    command: ./web ${port}\n    start_timeout: 90s\n    resources: {memory: 64Mi}\n"), Options{})
+	f, err := Parse("banyan.yaml", []byte("name: a\nservices:\n  web:\n    command: ./web ${port}\n    start_timeout: 90s\n    resources: {memory: 64Mi}\n    concurrency: 5\n    calls: {api: {try_timeout: 1s, balance: round_robin, cache: true}}\n  api: {command: ./api}\n"), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/banyanrun/banyan/internal/logs"
 	"github.com/banyanrun/banyan/internal/model"
+	"github.com/banyanrun/banyan/internal/proxy/account"
 )
 
 // Engine is what the API needs of the daemon. Its methods are safe for
@@ -20,6 +21,8 @@ type Engine interface {
 	// Changes returns a channel that is closed when the status changes next.
 	Changes() <-chan struct{}
 	Logs(ctx context.Context, f logs.Filter, follow bool) (iter.Seq2[logs.Record, error], error)
+	// Stats is what the data plane has counted, of the edges from and to service; "": of all.
+	Stats(ctx context.Context, service string) (account.Snapshot, error)
 	Restart(ctx context.Context, service string) error
 	Scale(ctx context.Context, service string, replicas int) error
 	RunJob(ctx context.Context, job string) error

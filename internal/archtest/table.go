@@ -18,6 +18,14 @@ const (
 	link      = "internal/link"
 	model     = "internal/model"
 	proxy     = "internal/proxy"
+	message   = "internal/proxy/message"
+	http1     = "internal/proxy/h1"
+	http2     = "internal/proxy/h2"
+	hpack     = "internal/proxy/h2/hpack"
+	loop      = "internal/proxy/loop"
+	policy    = "internal/proxy/policy"
+	cache     = "internal/proxy/cache"
+	account   = "internal/proxy/account"
 	route     = "internal/route"
 	secret    = "internal/secret"
 	dataplane = "internal/dataplane"
@@ -51,6 +59,8 @@ const (
 
 	planeWhy = "the data plane knows snapshots and the link they come by, nothing of the control plane"
 
+	sansIO = "it touches no socket and no clock, so that it can be tested as a function; package proxy puts it to use"
+
 	userWhy = "it stands for a user's own repository, and nothing needs an SDK"
 )
 
@@ -75,7 +85,7 @@ var table = []room{
 	{name: ports, imports: vocabulary, why: engineWhy},
 	{name: secret, imports: vocabulary, why: engineWhy},
 	{name: route, imports: vocabulary, why: engineWhy},
-	{name: dataplane, imports: with(vocabulary, link, route), tests: []string{proxy}, why: "it keeps the data plane alive and feeds it: " + engineWhy},
+	{name: dataplane, imports: with(vocabulary, account, link, route), tests: []string{proxy}, why: "it keeps the data plane alive and feeds it: " + engineWhy},
 
 	// Drivers.
 	{name: driver, imports: []string{fault}, why: driverWhy},
@@ -85,17 +95,29 @@ var table = []room{
 	{name: process, imports: []string{driver, exec, fault}, tests: []string{harness}, why: driverWhy},
 
 	// The data plane.
-	{name: link, imports: []string{fault, route}, why: planeWhy},
+	{name: link, imports: []string{account, fault, route}, why: planeWhy},
 	{name: gateway, imports: []string{fault, route}, why: planeWhy},
-	{name: proxy, imports: []string{fault, gateway, link, route}, why: planeWhy},
+	{name: message, why: leafWhy},
+	{name: hpack, imports: []string{message}, why: sansIO},
+	{name: http1, imports: []string{message}, why: sansIO},
+	{name: http2, imports: []string{message, hpack}, why: sansIO},
+	{name: loop, why: "it drives sockets and does not know what for"},
+	{name: policy, imports: []string{route}, why: sansIO},
+	{name: cache, imports: []string{message, route}, why: sansIO},
+	{name: account, why: "what the data plane counted travels as it is to the daemon's doors, so it is a leaf"},
+	{
+		name:    proxy,
+		imports: []string{fault, gateway, link, route, message, http1, http2, loop, policy, cache, account},
+		why:     planeWhy,
+	},
 
 	// The control plane's doors.
-	{name: admin, imports: []string{contract, connect, fault, logs, model}, why: "it translates the control API into calls of interfaces that it declares itself"},
+	{name: admin, imports: []string{contract, connect, account, fault, logs, model}, why: "it translates the control API into calls of interfaces that it declares itself"},
 	{name: layout, imports: []string{fault}, why: "it knows where the daemon's files are; the CLI uses it without the daemon"},
 	{name: launch, imports: []string{fault, layout}, why: "it starts a daemon; the CLI uses it without the daemon"},
 	{
 		name:    daemon,
-		imports: with(engines, appfile, contract, connect, fault, model, link, proxy, driver, process, admin, layout, launch),
+		imports: with(engines, appfile, contract, connect, fault, model, link, account, proxy, driver, process, admin, layout, launch),
 		why:     "it is the composition root: it sees every engine and every door but the CLI",
 	},
 	{name: view, imports: []string{contract}, why: "it turns what the control API answers into text and does nothing else"},

@@ -33,6 +33,7 @@ type fakeDaemon struct {
 	logs    chan *banyanv1.LogsResponse
 	onApply func(*banyanv1.ApplyRequest) (*banyanv1.ApplyResponse, error)
 	onDown  func(force bool)
+	onStats func() *banyanv1.StatsResponse
 
 	listener *net.UnixListener
 	server   *http.Server
@@ -162,6 +163,11 @@ func (d *fakeDaemon) Restart(_ context.Context, req *banyanv1.RestartRequest) (*
 func (d *fakeDaemon) Scale(_ context.Context, req *banyanv1.ScaleRequest) (*banyanv1.ScaleResponse, error) {
 	d.calls <- req
 	return &banyanv1.ScaleResponse{}, nil
+}
+
+func (d *fakeDaemon) Stats(_ context.Context, req *banyanv1.StatsRequest) (*banyanv1.StatsResponse, error) {
+	d.calls <- req
+	return d.onStats(), nil
 }
 
 func (d *fakeDaemon) RunJob(_ context.Context, req *banyanv1.RunJobRequest) (*banyanv1.RunJobResponse, error) {

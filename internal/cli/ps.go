@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/banyanrun/banyan/internal/cli/view"
-	banyanv1 "github.com/banyanrun/banyan/proto/banyan/v1"
 )
 
 func (p *program) psCommand() *cobra.Command {
@@ -39,7 +39,7 @@ func (p *program) ps(ctx context.Context, asJSON, instances bool) error {
 	}
 	defer s.close()
 	if asJSON {
-		return p.printStatusJSON(st)
+		return p.printJSON(st)
 	}
 	for _, l := range view.Status(st, view.StatusOptions{Width: p.width(), Color: p.color, Now: p.now(), Instances: instances}) {
 		fmt.Fprintln(p.out, l)
@@ -47,10 +47,10 @@ func (p *program) ps(ctx context.Context, asJSON, instances bool) error {
 	return nil
 }
 
-// printStatusJSON prints all fields, also those that are zero, so that scripts
+// printJSON prints all fields, also those that are zero, so that scripts
 // can rely on them. protojson varies its white space on purpose; this does not.
-func (p *program) printStatusJSON(st *banyanv1.Status) error {
-	data, err := protojson.MarshalOptions{EmitDefaultValues: true}.Marshal(st)
+func (p *program) printJSON(m proto.Message) error {
+	data, err := protojson.MarshalOptions{EmitDefaultValues: true}.Marshal(m)
 	if err != nil {
 		return err
 	}

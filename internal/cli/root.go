@@ -88,7 +88,7 @@ invalid app file; 130 interrupted while waiting.`,
 	f.StringVar(&p.flags.stateDir, "state-dir", "", "`DIR` of the app's state (default .banyan beside the app file)")
 	f.BoolVar(&p.flags.noColor, "no-color", false, "no colours")
 	root.AddCommand(
-		p.upCommand(), p.downCommand(), p.psCommand(), p.logsCommand(),
+		p.upCommand(), p.downCommand(), p.psCommand(), p.statsCommand(), p.logsCommand(),
 		p.restartCommand(), p.scaleCommand(), p.runCommand(),
 		p.validateCommand(), p.schemaCommand(), p.secretCommand(), p.versionCommand(),
 		p.daemonCommand(), p.proxyCommand(), p.execCommand(),

@@ -161,7 +161,7 @@ func (f *finisher) configHash(s *model.Service) error {
 	spec.Build, spec.Sources, spec.BuildTimeout = nil, nil, 0
 	spec.Owner, spec.Replicas, spec.Update, spec.DependsOn = "", nil, nil, nil
 	spec.Requires, spec.Optional, spec.Profiles = nil, false, nil
-	spec.DrainTimeout, spec.StopGracePeriod, spec.Calls = nil, nil, nil
+	spec.DrainTimeout, spec.StopGracePeriod, spec.Calls, spec.Concurrency = nil, nil, nil, nil
 	edges := map[string]string{}
 	for callee := range s.Spec.Calls {
 		edges[callee] = f.addrs[route.EdgeID(s.Name, callee)]

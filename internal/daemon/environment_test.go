@@ -107,10 +107,14 @@ func TestConfigHash(t *testing.T) {
 	}
 	base := hash(func(*surroundings) {})
 	same := map[string]func(*surroundings){
-		"replicas":             func(e *surroundings) { e.service.Replicas = 7 },
-		"owner":                func(e *surroundings) { e.service.Spec.Owner = "x" },
-		"inherited variables":  func(e *surroundings) { e.service.Variables = map[string]string{"PATH": "/other"} },
-		"a policy of a call":   func(e *surroundings) { e.service.Spec.Calls["bank"] = &appfile.Call{} },
+		"replicas":            func(e *surroundings) { e.service.Replicas = 7 },
+		"owner":               func(e *surroundings) { e.service.Spec.Owner = "x" },
+		"inherited variables": func(e *surroundings) { e.service.Variables = map[string]string{"PATH": "/other"} },
+		"a policy of a call":  func(e *surroundings) { e.service.Spec.Calls["bank"] = &appfile.Call{} },
+		"a stand-in": func(e *surroundings) {
+			e.service.Spec.Calls["bank"].Fallback = &appfile.Fallback{Service: "spare"}
+		},
+		"concurrency":          func(e *surroundings) { e.service.Spec.Concurrency = &appfile.Concurrency{Max: 5} },
 		"an unrelated address": func(e *surroundings) { e.addrs["edge/other/bank"] = "127.0.0.1:1" },
 	}
 	for what, change := range same {
@@ -120,6 +124,7 @@ func TestConfigHash(t *testing.T) {
 	}
 	other := map[string]func(*surroundings){
 		"the command":     func(e *surroundings) { e.service.Spec.Command = appfile.Command{"x"} },
+		"a PROXY header":  func(e *surroundings) { e.service.Spec.ProxyProtocol = 2 },
 		"a variable":      func(e *surroundings) { e.service.Spec.Environment["LANG"] = "ko" },
 		"a callee":        func(e *surroundings) { e.service.Spec.Calls["other"] = &appfile.Call{} },
 		"an edge's place": func(e *surroundings) { e.addrs["edge/order/bank"] = "127.0.0.1:20009" },

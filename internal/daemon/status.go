@@ -28,12 +28,7 @@ func (d *daemon) Status(ctx context.Context, usage bool) (*model.Status, error) 
 		return nil, err
 	}
 	now := d.current()
-	for id, addr := range now.addrs {
-		if strings.HasPrefix(id, route.GatewayID("")) {
-			st.GatewayURLs = append(st.GatewayURLs, gatewayURL(addr))
-		}
-	}
-	slices.Sort(st.GatewayURLs)
+	st.GatewayURLs = gatewayURLs(now)
 	st.Daemon = model.ProcessStatus{PID: os.Getpid(), Version: d.version, Started: d.started, Ready: true}
 	st.DataPlane = d.proxyStatus(usage, latest)
 	if usage {
@@ -43,16 +38,32 @@ func (d *daemon) Status(ctx context.Context, usage bool) (*model.Status, error) 
 	return st, nil
 }
 
-// gatewayURL is where a person on this machine reaches the address.
-func gatewayURL(addr string) string {
+// gatewayURLs are where a person on this machine reaches the gateway, sorted.
+func gatewayURLs(now applied) []string {
+	scheme := "http://"
+	if g := now.app.Gateway; g != nil && g.TLS != nil {
+		scheme = "https://"
+	}
+	var urls []string
+	for id, addr := range now.addrs {
+		if strings.HasPrefix(id, route.GatewayID("")) {
+			urls = append(urls, scheme+reachable(addr))
+		}
+	}
+	slices.Sort(urls)
+	return urls
+}
+
+// reachable is addr with loopback in the place of "any address".
+func reachable(addr string) string {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
-		return "http://" + addr
+		return addr
 	}
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = loopback
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return net.JoinHostPort(host, port)
 }
 
 // proxyStatus says how the data plane is; it is ready when it works by the latest routes.
@@ -85,11 +96,15 @@ func (d *daemon) Logs(ctx context.Context, f logs.Filter, follow bool) (iter.Seq
 	known := d.current().app.Services
 	for _, name := range f.Services {
 		if known[name] == nil && name != dataPlaneID && name != daemonID {
-			return nil, fault.New(fault.NotFound, "there is no service %s", name).Fix("see `banyan ps` for those there are")
+			return nil, noService(name)
 		}
 	}
 	if !follow {
 		return d.logs.Query(ctx, f), nil
 	}
 	return d.logs.Follow(ctx, f), nil
+}
+
+func noService(name string) error {
+	return fault.New(fault.NotFound, "there is no service %s", name).Fix("see `banyan ps` for those there are")
 }

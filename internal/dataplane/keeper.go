@@ -8,7 +8,7 @@
 // can be in flight to it any more; no address that was bound is ever closed by
 // the death of the data plane, so clients queue in the kernel and are not refused.
 //
-// Locks: Keeper.mu only, never held while a callback runs or a message is sent.
+// Locks: Keeper.mu, then a plane's; never held while a callback runs or a message is sent.
 package dataplane
 
 import (

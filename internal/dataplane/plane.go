@@ -30,6 +30,8 @@ type plane struct {
 	pinged  uint64
 	ponged  uint64
 	asked   time.Time // when the oldest ping without an answer was sent
+	queries map[uint64]*query
+	queried uint64
 }
 
 var errHangs = errors.New("it does not answer")
@@ -135,7 +137,7 @@ func (k *Keeper) greet(conn *link.Conn, proc Process) (*plane, error) {
 	}
 	w := m.Welcome
 	p := &plane{proc: proc, conn: conn, started: time.Now(), lost: make(chan struct{}), inForce: w.Version,
-		sent: map[string]*heldSocket{}}
+		sent: map[string]*heldSocket{}, queries: map[uint64]*query{}}
 	if p.proc == nil {
 		p.proc = &stranger{pid: conn.Peer().PID, done: p.lost}
 	}

@@ -169,6 +169,8 @@ func (k *Keeper) read(p *plane) error {
 			k.drained(m.Drained.Instances)
 		case m.Pong != nil:
 			p.pong(m.Pong.Seq)
+		case m.Stats != nil:
+			p.told(m.Stats)
 		case m.Event != nil:
 			k.cfg.Event(*m.Event)
 		}

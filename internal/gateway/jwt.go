@@ -80,14 +80,15 @@ func (v *Verifier) Close() { v.keys.close() }
 // Config is what the verifier was made of.
 func (v *Verifier) Config() route.JWT { return v.cfg }
 
-// Strip removes what a client sent under the names of forwarded claims, in any
-// spelling that a service could take for them.
-func (v *Verifier) Strip(h http.Header) {
-	for k := range h {
-		if v.strip[normal(k)] {
-			delete(h, k)
+// Strips reports whether a request's header is to be removed: it has the name of
+// a forwarded claim, in any spelling that a service could take for it.
+func (v *Verifier) Strips(name string) bool {
+	for claimed := range v.strip {
+		if len(claimed) == len(name) && normal(name) == claimed {
+			return true
 		}
 	}
+	return false
 }
 
 func normal(name string) string { return strings.ToLower(strings.ReplaceAll(name, "_", "-")) }
@@ -271,11 +272,10 @@ func headerValue(raw any) (string, bool) {
 	return s, s != ""
 }
 
-// Bearer takes the token out of an Authorization header; "" without one.
-func Bearer(h http.Header) string {
-	v := h["Authorization"]
-	if len(v) != 1 || len(v[0]) < 7 || !strings.EqualFold(v[0][:7], "bearer ") {
+// Token takes the token out of an Authorization header's value; "" without one.
+func Token(v string) string {
+	if len(v) < 7 || !strings.EqualFold(v[:7], "bearer ") {
 		return ""
 	}
-	return strings.TrimSpace(v[0][7:])
+	return strings.TrimSpace(v[7:])
 }

@@ -262,7 +262,11 @@ func TestForwardAndStrip(t *testing.T) {
 		"sub": "X-User-Id", "roles": "x-roles", "n": "X-N", "admin": "X-Admin", "obj": "X-Obj", "evil": "X-Evil", "none": "X-None", "comma": "X-Comma",
 	}}, nil)
 	h := http.Header{"X-User-Id": {"forged"}, "X_user_id": {"forged"}, "X_USER-ID": {"forged"}, "X-Evil": {"forged"}, "X-None": {"forged"}, "X-User": {"stays"}}
-	v.Strip(h)
+	for name := range h {
+		if v.Strips(name) {
+			delete(h, name)
+		}
+	}
 	if len(h) != 1 {
 		t.Errorf("left: %v", h)
 	}
@@ -279,14 +283,11 @@ func TestForwardAndStrip(t *testing.T) {
 	}
 }
 
-func TestBearer(t *testing.T) {
+func TestToken(t *testing.T) {
 	for v, want := range map[string]string{"Bearer abc": "abc", "bearer  abc ": "abc", "Basic abc": "", "": "", "Bearer": ""} {
-		if got := Bearer(http.Header{"Authorization": {v}}); got != want {
+		if got := Token(v); got != want {
 			t.Errorf("%q: %q", v, got)
 		}
-	}
-	if Bearer(http.Header{"Authorization": {"Bearer a", "Bearer b"}}) != "" {
-		t.Error("two headers")
 	}
 }
 

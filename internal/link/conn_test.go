@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/banyanrun/banyan/internal/proxy/account"
 	"github.com/banyanrun/banyan/internal/route"
 	"golang.org/x/sys/unix"
 )
@@ -98,6 +100,20 @@ func TestMessages(t *testing.T) {
 	}
 	if _, _, err = b.Receive(); !errors.Is(err, io.EOF) {
 		t.Errorf("after the end: %v", err)
+	}
+}
+
+// TestStats: counts and their histograms arrive as they were sent.
+func TestStats(t *testing.T) {
+	a, b := pair(t)
+	e := account.Edge{Key: account.Key{Caller: "order", Callee: "user"}, InFlight: 2, Revisions: []account.Revision{{Revision: "r1"}}}
+	e.Revisions[0].Requests = 3
+	e.Revisions[0].Latency.Observe(time.Millisecond)
+	sent := &Stats{Seq: 4, More: true, Snapshot: account.Snapshot{Since: time.Unix(1, 0).UTC(), Taken: time.Unix(2, 0).UTC(), Edges: []account.Edge{e}}}
+	go func() { _ = a.Send(&Message{Stats: sent}) }()
+	m, _, err := b.Receive()
+	if err != nil || !reflect.DeepEqual(m.Stats, sent) {
+		t.Errorf("%+v, %v", m, err)
 	}
 }
 

@@ -9,7 +9,10 @@
 // them by the daemon, a new daemon is sent them by the data plane.
 package link
 
-import "github.com/banyanrun/banyan/internal/route"
+import (
+	"github.com/banyanrun/banyan/internal/proxy/account"
+	"github.com/banyanrun/banyan/internal/route"
+)
 
 // Message is what either side sends; exactly one field is set.
 type Message struct {
@@ -33,6 +36,10 @@ type Message struct {
 	Pong *Pong `json:"pong,omitempty"`
 	// From the data plane: something a person should see.
 	Event *Event `json:"event,omitempty"`
+	// From the daemon: what was counted is wanted. A data plane that is too old for it says nothing.
+	StatsRequest *StatsRequest `json:"stats_request,omitempty"`
+	// From the data plane: the answer, in parts of at most MaxEdges edges.
+	Stats *Stats `json:"stats,omitempty"`
 	// From the daemon: it is about to close the link on purpose.
 	Bye *Bye `json:"bye,omitempty"`
 }
@@ -87,6 +94,22 @@ type Ping struct {
 type Pong struct {
 	Seq      uint64 `json:"seq"`
 	InFlight int    `json:"in_flight"`
+}
+
+// StatsRequest asks for what the data plane has counted.
+type StatsRequest struct {
+	Seq uint64 `json:"seq"`
+}
+
+// MaxEdges bounds the edges in one Stats message.
+const MaxEdges = 200
+
+// Stats answers the StatsRequest of the same Seq, or is a part of the answer.
+type Stats struct {
+	Seq uint64 `json:"seq"`
+	// More parts follow: their edges belong behind this one's.
+	More bool `json:"more,omitempty"`
+	account.Snapshot
 }
 
 // Event is a fact for people: an instance ejected or back, a breaker opened or

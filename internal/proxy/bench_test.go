@@ -2,24 +2,42 @@ package proxy
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
+	"time"
 
+	"github.com/banyanrun/banyan/internal/proxy/account"
+	"github.com/banyanrun/banyan/internal/proxy/loop"
 	"github.com/banyanrun/banyan/internal/route"
 )
 
 // BenchmarkEdge is one keep-alive request over an edge, 1 KiB of answer; the
 // client and the service are bare, so that most of it is the data plane.
-func BenchmarkEdge(b *testing.B) {
+func BenchmarkEdge(b *testing.B) { benchmarkEdge(b, Options{}) }
+
+// BenchmarkEdgeSpans is the same with a span recorded for each request.
+func BenchmarkEdgeSpans(b *testing.B) {
+	benchmarkEdge(b, Options{Spans: func([]account.Span) {}})
+}
+
+func benchmarkEdge(b *testing.B, o Options) {
+	b.Helper()
 	l := mustListen(b)
 	go bareService(l)
-	e := New(Options{})
-	defer e.Close()
+	e := New(o)
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = e.Run(ctx) })
+	defer running.Wait()
+	defer stop()
 	in := mustListen(b)
 	s := &route.Snapshot{
 		Listeners: []route.Listener{{ID: "e", Role: route.RoleEdge, Caller: "x", Callee: "s"}},
@@ -38,6 +56,7 @@ func BenchmarkEdge(b *testing.B) {
 	defer c.Close()
 	br := bufio.NewReader(c)
 	b.ReportAllocs()
+	began := cpuTime(b)
 	for b.Loop() {
 		_, _ = io.WriteString(c, "GET /items/7 HTTP/1.1\r\nHost: inventory\r\nUser-Agent: bench\r\n\r\n")
 		resp, err := http.ReadResponse(br, nil)
@@ -46,6 +65,17 @@ func BenchmarkEdge(b *testing.B) {
 		}
 		_, _ = io.Copy(io.Discard, resp.Body)
 	}
+	b.ReportMetric(float64(cpuTime(b)-began)/float64(b.N), "cpu-ns/op")
+}
+
+// cpuTime is what this process has used, client and service included.
+func cpuTime(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func bareService(l net.Listener) {
@@ -143,5 +173,29 @@ func BenchmarkMatch(b *testing.B) {
 		if gr, _ := r.find(&query{host: "h50.example", method: "GET"}, p.segments); gr == nil {
 			b.Fatal("no route")
 		}
+	}
+}
+
+// BenchmarkAccounting is what a request costs to count, and with a span.
+func BenchmarkAccounting(b *testing.B) {
+	for name, o := range map[string]Options{"counts": {Loops: 1}, "spans": {Loops: 1, Spans: func([]account.Span) {}}} {
+		b.Run(name, func(b *testing.B) {
+			e := New(o)
+			defer e.Close()
+			w := e.workers[0]
+			ed := &edge{edgeKey: edgeKey{caller: "x", callee: "s"}, accounts: make([]*account.Live, 1)}
+			inst := &instance{instanceKey: instanceKey{id: "s-1"}, revision: "r1"}
+			b.ReportAllocs()
+			e.loops.Each(func(*loop.Loop) {
+				x := w.exchange(nil, nil)
+				x.trace = continueTrace(x.req)
+				x.status, x.tries, x.upstreamTime, x.tried = 200, 1, 1e6, []*instance{inst}
+				for b.Loop() {
+					x.began = w.loop.Clock()
+					x.countIn(ed)
+					x.countOut(nil)
+				}
+			})
+		})
 	}
 }

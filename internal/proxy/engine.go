@@ -6,13 +6,19 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/banyanrun/banyan/internal/link"
+	"github.com/banyanrun/banyan/internal/proxy/account"
+	"github.com/banyanrun/banyan/internal/proxy/loop"
+	"github.com/banyanrun/banyan/internal/proxy/policy"
 	"github.com/banyanrun/banyan/internal/route"
 )
 
@@ -27,6 +33,14 @@ type Options struct {
 	Drained func(ids []string)
 	// Event is called with what people should see. It must not block.
 	Event func(link.Event)
+	// Spans gets the spans of finished requests, in batches, one call after the
+	// other, from Run; a batch is valid until it returns. It may take its time:
+	// what waits too long is dropped and counted. Nil: none are recorded.
+	Spans func([]account.Span)
+	// EverySpan: spans of traces that their beginner does not sample, too.
+	EverySpan bool
+	// Loops is how many event loops serve. 0: one for each processor that Go uses.
+	Loops int
 }
 
 // Engine serves listeners by snapshots. Apply, Run, Drain and the getters may be
@@ -36,38 +50,37 @@ type Engine struct {
 	drained func([]string)
 	events  *events
 	access  *accessLog
+	loops   *loop.Group
+	workers []*worker // by loop.Loop.Index
+	broken  error     // the engine could not be made
+	born    time.Time
+	spans   *account.Spans // nil: none are recorded
+	onSpans func([]account.Span)
 
-	table    atomic.Pointer[table]
-	inFlight atomic.Int64 // requests, upgraded connections, TCP relays
-	ejecting sync.Mutex
+	table   atomic.Pointer[table]
+	ejector policy.Ejector
 
 	mu        sync.Mutex // guards what follows
 	instances map[instanceKey]*instance
 	edges     map[edgeKey]*edgeState
 	draining  map[instanceKey]*instance
-	listeners map[string]*listener
+	listeners map[string]*ingress
 	keepers   gatewayKeepers
 	closed    bool
 
 	nextInstances map[instanceKey]*instance // what compile made, for Apply
 	nextEdges     map[edgeKey]*edgeState
 
-	internal   *server                // edges and refusals
-	gateway    *server                // replaced when its settings change
-	gatewayNow atomic.Pointer[server] // the same, for those without mu
-	keyClient  *http.Client
-	life       context.Context // ends with Close
-	die        context.CancelFunc
-	tasks      sync.WaitGroup
-
-	connMu sync.Mutex
-	conns  map[net.Conn]struct{} // relays and upgraded ones
+	keyClient *http.Client
+	tasks     sync.WaitGroup
+	idleBell  chan struct{} // rung when a worker has nothing in flight
 }
 
 // ErrOlder is returned by Apply for a snapshot older than the one in force.
 var ErrOlder = errors.New("the snapshot is older than the one in force")
 
-// New returns an engine that serves nothing yet.
+// New returns an engine that serves nothing yet. Close or Run's end gives back
+// what it holds.
 func New(o Options) *Engine {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -78,18 +91,34 @@ func New(o Options) *Engine {
 	if o.Event == nil {
 		o.Event = func(link.Event) {}
 	}
+	if o.Loops <= 0 {
+		o.Loops = runtime.GOMAXPROCS(0)
+	}
 	e := &Engine{
 		log: o.Log, drained: o.Drained, events: newEvents(o.Event), access: newAccessLog(o.AccessLog),
 		instances: map[instanceKey]*instance{},
 		edges:     map[edgeKey]*edgeState{},
 		draining:  map[instanceKey]*instance{},
-		listeners: map[string]*listener{},
-		conns:     map[net.Conn]struct{}{},
+		listeners: map[string]*ingress{},
+		idleBell:  make(chan struct{}, 1),
+		born:      time.Now(), onSpans: o.Spans,
 	}
-	e.life, e.die = context.WithCancel(context.Background())
+	if o.Spans != nil {
+		e.spans = account.NewSpans()
+	}
 	e.keyClient = keyClientFor()
 	e.table.Store(&table{})
-	e.internal = e.newServer(internalSettings)
+	e.loops, e.broken = loop.NewGroup(o.Loops, o.Log)
+	if e.broken != nil {
+		return e
+	}
+	for _, l := range e.loops.Loops() {
+		w := newWorker(e, l)
+		if e.spans != nil {
+			w.spans = newSpanBuffer(e.spans, o.EverySpan, l)
+		}
+		e.workers = append(e.workers, w)
+	}
 	return e
 }
 
@@ -114,6 +143,7 @@ func (e *Engine) Apply(s *route.Snapshot, sockets map[string]net.Listener) error
 		}
 	}
 	e.table.Store(t)
+	e.listen(t, sockets)
 	for k, inst := range e.instances {
 		if e.nextInstances[k] == nil && inst.drain() {
 			e.draining[k] = inst
@@ -121,13 +151,14 @@ func (e *Engine) Apply(s *route.Snapshot, sockets map[string]net.Listener) error
 	}
 	e.instances, e.edges = e.nextInstances, e.nextEdges
 	e.nextInstances, e.nextEdges = nil, nil
-	e.serveGateway(t)
-	e.listen(t, sockets)
 	return nil
 }
 
 // check compiles s and refuses what cannot be served.
 func (e *Engine) check(s *route.Snapshot, sockets map[string]net.Listener) (*table, error) {
+	if e.broken != nil {
+		return nil, e.broken
+	}
 	if e.closed {
 		return nil, net.ErrClosed
 	}
@@ -166,7 +197,13 @@ func (e *Engine) Draining() []string {
 }
 
 // InFlight is how many requests, upgraded connections and TCP relays there are.
-func (e *Engine) InFlight() int { return int(e.inFlight.Load()) }
+func (e *Engine) InFlight() int {
+	n := int64(0)
+	for _, w := range e.workers {
+		n += w.inFlight.Load()
+	}
+	return int(n)
+}
 
 // Version is that of the snapshot in force.
 func (e *Engine) Version() route.Version { return e.table.Load().version }
@@ -176,26 +213,28 @@ func (e *Engine) Sockets() map[string]net.Listener {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	m := make(map[string]net.Listener, len(e.listeners))
-	for id, l := range e.listeners {
-		m[id] = l.Listener
+	for id, in := range e.listeners {
+		m[id] = in.sock
 	}
 	return m
 }
 
-// Run writes the access log and reports events until ctx ends; then it closes
+// Run writes the access log, hands spans on and reports events until ctx ends; then it closes
 // every listener and connection, and returns when nothing of the engine runs.
 func (e *Engine) Run(ctx context.Context) error {
 	var tasks sync.WaitGroup
 	tasks.Go(e.access.run)
 	tasks.Go(func() { e.events.run(ctx) })
+	ended := make(chan struct{})
+	if e.spans != nil {
+		tasks.Go(func() { e.spans.Run(ended, e.onSpans) })
+	}
 	<-ctx.Done()
 	e.Close()
-	e.waitIdle(closeWait())
-	e.Close() // connections that the last requests gave back
-	e.tasks.Wait()
 	e.access.close()
+	close(ended)
 	tasks.Wait()
-	return nil
+	return e.broken
 }
 
 // Drain stops accepting, asks clients to leave (Connection: close, GOAWAY) and
@@ -203,44 +242,57 @@ func (e *Engine) Run(ctx context.Context) error {
 func (e *Engine) Drain(ctx context.Context) {
 	e.mu.Lock()
 	e.closed = true
-	e.closeListeners()
-	servers := []*server{e.internal, e.gateway}
-	e.mu.Unlock()
-	var wg sync.WaitGroup
-	for _, s := range servers {
-		if s != nil {
-			wg.Go(func() { s.drain(ctx) })
-		}
+	for _, in := range slices.Collect(maps.Values(e.listeners)) {
+		e.stopAccepting(in)
 	}
-	wg.Wait()
+	e.mu.Unlock()
+	if e.broken != nil {
+		return
+	}
+	e.loops.Each(func(l *loop.Loop) { e.workers[l.Index].leave() })
 	e.waitIdle(ctx)
 }
 
-// Close ends everything at once.
+// waitIdle waits until nothing is in flight or ctx ends.
+func (e *Engine) waitIdle(ctx context.Context) {
+	again := time.NewTicker(100 * time.Millisecond) // the bell may ring before the last of another loop ends
+	defer again.Stop()
+	for e.InFlight() > 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-e.idleBell:
+		case <-again.C:
+		}
+	}
+}
+
+// Close ends everything at once, and returns when nothing of the engine runs but Run.
 func (e *Engine) Close() {
-	e.die()
 	e.mu.Lock()
 	e.closed = true
-	e.closeListeners()
-	servers := []*server{e.internal, e.gateway}
+	for _, in := range slices.Collect(maps.Values(e.listeners)) {
+		e.stopAccepting(in)
+	}
 	instances := slices.Concat(mapValues(e.instances), mapValues(e.draining))
 	verifier := e.keepers.verifier
 	e.mu.Unlock()
 	if verifier != nil { // not under mu: it waits for a fetch, which may be reporting an event
 		verifier.Close()
 	}
-	for _, s := range servers {
-		if s != nil {
-			s.close()
+	if e.broken == nil {
+		e.loops.Each(func(l *loop.Loop) { e.workers[l.Index].log.flush() })
+		e.loops.Close()
+		for _, w := range e.workers { // no loop touches them any more
+			w.spans.flush()
 		}
 	}
-	e.connMu.Lock()
-	for c := range e.conns {
-		_ = c.Close()
-	}
-	e.connMu.Unlock()
 	for _, inst := range instances {
-		inst.outlier.stop()
-		inst.closeIdle()
+		inst.outlier.Reset()
 	}
+	e.tasks.Wait()
 }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+func mapValues[K comparable, V any](m map[K]V) []V { return slices.Collect(maps.Values(m)) }

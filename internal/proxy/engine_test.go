@@ -32,7 +32,7 @@ func TestEdgeRefusalAndGateway(t *testing.T) {
 	if body != "GET /items/a%2Fb?x=1;2" || resp.Header.Get("X-Caller") != "order" {
 		t.Errorf("edge: %q, caller %q", body, resp.Header.Get("X-Caller"))
 	}
-	if _, ok := parseTraceparent(resp.Header.Get("X-Traceparent")); !ok {
+	if _, ok := parseTraceparent([]byte(resp.Header.Get("X-Traceparent"))); !ok {
 		t.Errorf("traceparent %q", resp.Header.Get("X-Traceparent"))
 	}
 	resp, body = get(t, c, gw+"/api/stock/7?q=2")

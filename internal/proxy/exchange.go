@@ -1,110 +1,146 @@
 package proxy
 
 import (
-	"context"
 	"errors"
-	"math"
-	"net/http"
-	"strconv"
+	"fmt"
 	"time"
+
+	"github.com/banyanrun/banyan/internal/proxy/account"
+	"github.com/banyanrun/banyan/internal/proxy/loop"
+	"github.com/banyanrun/banyan/internal/proxy/message"
+	"github.com/banyanrun/banyan/internal/proxy/policy"
+	"github.com/banyanrun/banyan/internal/route"
 )
 
-// exchange is one request on its way through the data plane.
+// exchange is one request on its way through the data plane. It runs as one
+// task: wherever it waits, it waits for all that can happen, client and
+// instance both. Exchanges are pooled.
 type exchange struct {
-	e   *Engine
-	w   http.ResponseWriter
-	r   *http.Request
-	rc  *http.ResponseController
-	edg *edge
+	e      *Engine
+	w      *worker
+	task   *loop.Task
+	client downstream
+	req    *message.Head // as the instance gets it, once begin was called
+	resp   *message.Head
+	edg    *edge
+	live   *account.Live // the edge's counts; nil until it is known
+	gate   visit         // of a request at the gateway
 
-	path   string            // what the upstream gets
-	caller string            // value of Banyan-Caller
-	adjust func(http.Header) // changes to the response's header; may be nil
-	pace   time.Duration     // longest pause of the client in either direction; 0: any
+	caller  []byte                      // value of Banyan-Caller
+	adjust  []func(map[string][]string) // changes to the answer's header, by filters
+	pace    time.Duration               // longest pause of the client in either direction; 0: any
+	bodyMax int64                       // 0: any
 
-	upgrade string // the protocol the client wants to switch to; "": none
-	bodyMax int64  // 0: any
+	began    int64 // the turn in which the head was there; Loop.Now
+	sent     int64 // when it was ready to be sent
+	tryBegan int64 // when the last try began
 
-	sent  time.Time     // when the first try began
-	limit time.Duration // from then to the answer's header; 0: none
-	body  *body
+	deadline int64         // for the answer's head; 0: none
+	limit    time.Duration // from sent to deadline
+	own      bool          // the limit is the edge's, not the client's
+	given    int64         // when the client waits no longer; 0: it did not say
+	grpcEnd  int64         // when a gRPC client wants the whole answer; 0: it did not say
+	until    int64         // the try's deadline; 0: none
+	timedOut bool          // the last try did
+
 	trace traceID
-	reqID string
+	reqID []byte
 
-	tried    []*instance
-	tries    int
-	status   int
-	out      int64 // bytes of body sent to the client
-	upstream time.Duration
-	fail     *failure // why there is no answer, or why it was broken off
-	done     bool     // the answer was relayed to its end
+	body   requestBody
+	up     upstream
+	chosen choice
+
+	splitKey uint64           // what tells the client to the service's split; 0: not known yet
+	cookie   []byte           // to be set, so that the client stays with its revision; nil: none
+	bulkhead *policy.Bulkhead // where the exchange has a place; nil: nowhere
+
+	tried        []*instance
+	tries        int // how often the request was sent
+	retries      int // of them, those that came out of Retries
+	stale        int // pooled connections that turned out closed
+	status       int
+	out          int64 // bytes of body sent to the client
+	upstreamTime int64 // nanoseconds to the answer's head
+	relayed      bool  // the answer is the service's
+	preflight    bool
+	tooLarge     bool // the head is more than max_header
+	path         cleanPath
+	fail         *failure
+	done         bool // the answer was relayed to its end
 }
 
-// Causes with which an exchange's context ends.
+// reset empties the exchange for its next use.
+func (x *exchange) reset() {
+	x.path.reset()
+	x.req.Reset()
+	x.resp.Reset()
+	x.body.reset()
+	clear(x.tried)
+	clear(x.adjust)
+	*x = exchange{
+		e: x.e, w: x.w, req: x.req, resp: x.resp, body: x.body, tried: x.tried[:0], adjust: x.adjust[:0], path: x.path,
+	}
+}
+
+// Why an exchange ends without the instance's doing.
 var (
-	errTimeout  = errors.New("no response header in time")
-	errFinished = errors.New("the exchange is over")
+	errTimeout    = errors.New("no response header in time")
+	errTryTimeout = errors.New("no response header within the time for one try")
+	errClientGone = errors.New("the client left")
+	errPace       = errors.New("the client makes no progress")
 )
 
 // run sends the request to an instance of the edge's service and relays the answer.
 func (x *exchange) run() {
-	x.edg.state.budget.request()
-	ctx, cancel := context.WithCancelCause(x.r.Context())
-	defer cancel(errFinished)
-	var deadline *time.Timer
-	x.sent, x.limit = time.Now(), x.timeLimit()
-	if x.limit > 0 {
-		deadline = time.AfterFunc(x.limit, func() { cancel(errTimeout) })
-		defer deadline.Stop()
-	}
-	x.body = newBody(x.r, x.rc, x.pace, x.bodyMax)
-	defer x.body.stop()
-	if x.body != nil && x.r.ProtoMajor == 1 {
-		_ = x.rc.EnableFullDuplex()
-	}
+	x.sent = x.w.loop.Now()
+	x.setLimit()
 	x.askUpgrade()
-
-	resp, c := x.tryAll(ctx)
-	x.upstream = time.Since(x.sent)
-	if resp == nil {
+	if !x.occupy() {
 		x.answer(x.fail)
 		return
 	}
-	defer c.inst.release()
-	if deadline != nil && !deadline.Stop() {
-		// It fired between the header and here: the body's context is gone.
-		_ = resp.Body.Close()
-		x.answer(x.failed(UpstreamTimeout, c.inst, ""))
-		return
+	x.edg.budget.Request()
+	x.body.begin(x)
+	if x.tryAll() {
+		x.upstreamTime = x.w.loop.Clock() - x.sent
+		x.relay()
+		x.chosen.inst.release()
+	} else {
+		x.answer(x.fail)
 	}
-	x.relay(resp, c.inst)
+	x.vacate()
 }
 
-// timeLimit is the edge's timeout, or the deadline that a gRPC client sends, if that is shorter.
-func (x *exchange) timeLimit() time.Duration {
-	limit := x.edg.policy.Timeout
-	if v := x.r.Header["Grpc-Timeout"]; len(v) == 1 {
-		if d, ok := grpcTimeout(v[0]); ok && (limit <= 0 || d < limit) {
-			limit = d
-		}
+// occupy takes a place among the edge's requests in flight, if they are bounded.
+func (x *exchange) occupy() bool {
+	most := x.edg.policy.Bulkhead
+	if most <= 0 {
+		return true
 	}
-	return limit
+	if !x.edg.state.bulkhead.Acquire(most) {
+		x.fail = x.failed(BulkheadFull, nil, fmt.Sprintf("%d requests are in flight already", most))
+		x.fail.retryAfter = 1
+		return false
+	}
+	x.bulkhead = &x.edg.state.bulkhead
+	return true
 }
 
-// grpcTimeout reads the header's value: up to 8 digits and a unit
-// (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
-func grpcTimeout(v string) (time.Duration, bool) {
-	if len(v) < 2 || len(v) > 9 {
-		return 0, false
+// vacate gives the place back.
+func (x *exchange) vacate() {
+	if x.bulkhead != nil {
+		x.bulkhead.Release()
+		x.bulkhead = nil
 	}
-	unit := map[byte]time.Duration{
-		'H': time.Hour, 'M': time.Minute, 'S': time.Second, 'm': time.Millisecond, 'u': time.Microsecond, 'n': 1,
-	}[v[len(v)-1]]
-	n, err := strconv.ParseUint(v[:len(v)-1], 10, 32)
-	if err != nil || unit == 0 || n == 0 || n > uint64(math.MaxInt64/unit) {
-		return 0, false
+}
+
+// askUpgrade forgets the client's wish to switch protocols where the service
+// could not, or must not.
+func (x *exchange) askUpgrade() {
+	if x.client.overHTTP2() || x.edg.svc.protocol == route.H2C || carriesRequests(x.req.Upgrade) {
+		x.req.Upgrade = nil
 	}
-	return time.Duration(n) * unit, true
+	x.req.Remove(message.HTTP2Settings) // goes with Upgrade: h2c (RFC 7540, 3.2.1)
 }
 
 // failed makes a failure that names the edge's ends.
@@ -116,49 +152,90 @@ func (x *exchange) failed(code Code, inst *instance, detail string) *failure {
 	return f
 }
 
-// answer writes a failure; a client that left gets nothing.
+// answer sends a failure; a client that left gets nothing.
 func (x *exchange) answer(f *failure) {
 	x.fail = f
 	if f.code == ClientGone {
 		x.status = 499 // nginx's code for it, for the log
-		panic(http.ErrAbortHandler)
+		return
 	}
-	x.finishBody()
-	x.startWrite()
-	if x.adjust != nil {
-		x.adjust(x.w.Header())
-	}
-	x.w.Header().Set("X-Request-Id", x.reqID)
-	x.status = writeFailure(x.w, x.r, f)
+	h := x.resp
+	h.Reset()
+	h.Set(message.XRequestID, x.reqID)
+	body := f.compose(x.req, h, x.reqID)
+	x.adjustHead(h)
+	x.client.discard()
+	x.reply(h, body)
 }
 
-// finishBody says Connection: close where the client is still sending: what it
-// sends after the answer must not be taken for another request.
-func (x *exchange) finishBody() {
-	if x.body != nil && x.r.ProtoMajor == 1 && !x.body.atEnd() {
-		x.w.Header().Set("Connection", "close")
+// reply sends an answer of the data plane's own. What is left of the request's
+// body nobody reads.
+func (x *exchange) reply(h *message.Head, body []byte) {
+	x.status = h.Status
+	isHead := string(x.req.Method) == "HEAD"
+	alone := isHead || len(body) == 0
+	if isHead {
+		body = nil
 	}
+	x.client.respond(h, alone)
+	if alone {
+		x.done = true
+		return
+	}
+	for len(body) > 0 {
+		n := x.client.write(body[:min(len(body), x.client.room())])
+		body = body[n:]
+		if n == 0 && x.wait(x.paceDeadline()) != nil {
+			return
+		}
+	}
+	x.client.end(nil)
+	x.done = true
 }
 
-// startWrite gives the client pace to take what is written next.
-func (x *exchange) startWrite() {
-	if x.pace > 0 {
-		_ = x.rc.SetWriteDeadline(time.Now().Add(x.pace))
+// wait gives way until something happens to the exchange or the deadline is over.
+func (x *exchange) wait(deadline int64) error {
+	err := x.task.Wait(deadline)
+	switch {
+	case x.client.gone():
+		return errClientGone
+	case errors.Is(err, loop.ErrTimeout):
+		return errTimeout
 	}
+	return err
 }
 
-// endWrite: nothing is being written now. On HTTP/2 a deadline that passes ends
-// the stream even so; on HTTP/1.1 it means nothing until the next write.
-func (x *exchange) endWrite() {
-	if x.pace > 0 && x.r.ProtoMajor == 2 {
-		_ = x.rc.SetWriteDeadline(time.Time{})
-	}
-}
+func (x *exchange) paceDeadline() int64 { return x.w.after(x.pace) }
 
-// last is the instance of the last try, for the log; nil: there was none.
-func (x *exchange) last() *instance {
-	if len(x.tried) == 0 {
-		return nil
+// explain turns why a try gave no answer into a failure, and says whose doing it was.
+func (x *exchange) explain(err error, inst *instance) (*failure, policy.Verdict) {
+	x.timedOut = errors.Is(err, errTimeout) || errors.Is(err, errTryTimeout)
+	switch {
+	case errors.Is(err, errBodyTooLarge):
+		return x.failed(BodyTooLarge, nil, fmt.Sprintf("at most %d bytes", x.bodyMax)), policy.Neutral
+	case errors.Is(err, errPace):
+		if x.relayed {
+			x.w.refuse(refusedSlowRead)
+		} else {
+			x.w.refuse(refusedSlowBody)
+		}
+		return x.failed(BodyBroken, nil, fmt.Sprintf("nothing came for %s", x.pace)), policy.Neutral
+	case errors.Is(err, errClientGone), errors.Is(err, loop.ErrClosed):
+		return x.failed(ClientGone, inst, ""), policy.Neutral
+	case errors.Is(err, errTryTimeout):
+		return x.failed(UpstreamTimeout, inst, fmt.Sprintf("no response header within %s of the try", x.edg.policy.TryTimeout)), policy.Bad
+	case errors.Is(err, errTimeout):
+		v := policy.Bad
+		if !x.own {
+			v = policy.Neutral // the client's own deadline says nothing about the instance
+		}
+		return x.failed(UpstreamTimeout, inst, fmt.Sprintf("no response header within %s", x.limit)), v
 	}
-	return x.tried[len(x.tried)-1]
+	if e, ok := errors.AsType[bodyError](err); ok {
+		return x.failed(BodyBroken, nil, e.Error()), policy.Neutral
+	}
+	if e, ok := errors.AsType[dialError](err); ok {
+		return x.failed(UpstreamConnect, inst, e.Error()), policy.Bad
+	}
+	return x.failed(UpstreamReset, inst, err.Error()), policy.Bad
 }

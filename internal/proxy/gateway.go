@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,255 +11,276 @@ import (
 	"time"
 
 	"github.com/banyanrun/banyan/internal/gateway"
+	"github.com/banyanrun/banyan/internal/proxy/message"
 	"github.com/banyanrun/banyan/internal/route"
 )
 
-// visit is one request at the gateway.
+// visit is what an exchange knows of a request at the gateway.
 type visit struct {
-	exchange
 	gt     *gatewayTable
 	route  *gatewayRoute
-	client string // address
-	url    string // path as the client sent it, for the log
-	began  time.Time
+	client []byte // address
+	url    []byte // path as the client sent it, for the log
+	agent  []byte
+	host   []byte
 }
 
-// serveGatewayRequest answers a client from outside.
-func (e *Engine) serveGatewayRequest(w http.ResponseWriter, r *http.Request) {
-	e.inFlight.Add(1)
-	defer e.inFlight.Add(-1)
-	t := e.table.Load()
-	v := &visit{
-		exchange: exchange{e: e, w: w, r: r, rc: http.NewResponseController(w), edg: noEdge, caller: route.GatewayCaller},
-		gt:       t.gateway, url: r.URL.EscapedPath(), began: time.Now(),
-	}
-	if v.gt == nil { // the gateway is gone; its connections go
-		w.Header().Set("Connection", "close")
-		v.answer(v.failed(NoRoute, nil, "there is no gateway any more"))
-		return
-	}
-	agent, host := r.UserAgent(), r.Host
-	if v.gt.accessLog {
-		defer func() { v.log(agent, host) }() // also for an aborted connection, which panics
-	}
-	v.pace = v.gt.settings.idleTimeout
-	if r.ProtoMajor == 1 {
-		_ = v.rc.SetWriteDeadline(time.Time{}) // of the request before this one
-	}
-	size := headerSize(r)
-	v.client = forwardedBy(r)
-	if v.gt.verifier != nil {
-		v.gt.verifier.Strip(r.Header)
-	}
-	v.begin()
-	if f := v.admit(size); f != nil {
-		v.bodyLeft()
-		v.answer(f)
-		return
-	}
-	if v.route.cors != nil && gateway.IsPreflight(r) {
-		v.preflight()
-		return
-	}
-	v.run()
-}
+var gatewayCaller = []byte(route.GatewayCaller)
 
 // noEdge stands for the edge of a request that has no route.
 var noEdge = &edge{edgeKey: edgeKey{caller: route.GatewayCaller}, svc: &service{}}
 
-// admit finds the route and does what it wants done first; a failure refuses the request.
-func (v *visit) admit(headerBytes int64) *failure {
-	if headerBytes > v.gt.maxHeader {
-		return v.failed(HeaderTooLarge, nil, fmt.Sprintf("at most %d bytes", v.gt.maxHeader))
+// serveGateway answers a client from outside.
+func (x *exchange) serveGateway(en *entry) {
+	v := &x.gate
+	v.gt = en.table.gateway
+	x.edg, x.caller = noEdge, gatewayCaller
+	if v.gt == nil { // the gateway is gone; its connections go
+		x.reqID = requestID(x.req)
+		x.client.leave()
+		x.answer(x.failed(NoRoute, nil, "there is no gateway any more"))
+		return
 	}
-	if f := v.findRoute(); f != nil {
+	h := x.req
+	v.url, v.host, v.agent = pathOf(h.Path), h.Authority, h.Get(message.UserAgent)
+	x.pace = en.settings.idleTimeout
+	v.client = forwardedBy(h, x.client.remote(), x.client.overTLS())
+	if v.gt.verifier != nil {
+		x.stripClaims(v.gt.verifier)
+	}
+	x.begin()
+	switch f := x.admit(); {
+	case f != nil:
+		x.answer(f)
+	case x.preflight:
+		x.answerPreflight()
+	default:
+		x.run()
+	}
+	if v.gt.accessLog {
+		x.log()
+	}
+}
+
+// stripClaims removes what the client sent under the names of forwarded claims.
+func (x *exchange) stripClaims(v *gateway.Verifier) {
+	for i := range x.req.Fields {
+		if f := &x.req.Fields[i]; f.ID != message.Removed && v.Strips(str(f.Name)) {
+			f.ID = message.Removed
+		}
+	}
+}
+
+// pathOf is a target without its query.
+func pathOf(target []byte) []byte {
+	if i := bytes.IndexByte(target, '?'); i >= 0 {
+		return target[:i]
+	}
+	return target
+}
+
+// admit finds the route and does what it wants done first; a failure refuses the request.
+func (x *exchange) admit() *failure {
+	v := &x.gate
+	if f := x.findRoute(); f != nil {
 		return f
 	}
-	v.edg = v.route.edge
-	origin := v.r.Header.Get("Origin")
+	x.countIn(v.route.edge)
 	if c := v.route.cors; c != nil {
-		v.adjust = func(h http.Header) { c.Apply(origin, h) }
-		if gateway.IsPreflight(v.r) {
+		origin := string(x.req.Get(message.Origin))
+		x.adjust = append(x.adjust, func(h map[string][]string) { c.Apply(origin, h) })
+		if x.isPreflight() {
+			x.preflight = true
 			return nil
 		}
 	}
 	limit := v.route.RateLimit
 	if limit != nil && !limit.BySubject {
-		if f := v.limit(gateway.AddressKey(v.client)); f != nil {
+		if f := x.limitRate(gateway.AddressKey(str(v.client))); f != nil {
 			return f
 		}
 	}
-	v.bodyMax = v.route.MaxBody
-	if v.bodyMax > 0 && v.r.ContentLength > v.bodyMax {
-		return v.failed(BodyTooLarge, nil, fmt.Sprintf("at most %d bytes", v.bodyMax))
+	x.bodyMax = v.route.MaxBody
+	if x.bodyMax > 0 && x.req.Body == message.Sized && x.req.Length > x.bodyMax {
+		return x.failed(BodyTooLarge, nil, fmt.Sprintf("at most %d bytes", x.bodyMax))
 	}
-	subject, f := v.authenticate()
+	subject, f := x.authenticate()
 	if f != nil {
 		return f
 	}
 	if limit != nil && limit.BySubject {
 		key := "s" + subject
 		if subject == "" {
-			key = "a" + gateway.AddressKey(v.client)
+			key = "a" + gateway.AddressKey(str(v.client))
 		}
-		return v.limit(key)
+		return x.limitRate(key)
 	}
 	return nil
 }
 
-// findRoute sets route and path.
-func (v *visit) findRoute() *failure {
-	if v.r.Method == http.MethodConnect {
-		return v.failed(MethodNotOK, nil, "CONNECT is for forward proxies")
+// isPreflight reports whether the request asks whether another one would be allowed.
+func (x *exchange) isPreflight() bool {
+	return string(x.req.Method) == http.MethodOptions && len(x.req.Get(message.Origin)) > 0 &&
+		len(x.req.Get(message.AccessControlRequestMethod)) > 0
+}
+
+// findRoute sets the route and the path that the service gets.
+func (x *exchange) findRoute() *failure {
+	v, h := &x.gate, x.req
+	if string(h.Method) == http.MethodConnect {
+		return x.failed(MethodNotOK, nil, "CONNECT is for forward proxies")
 	}
-	p := parsePath(v.url)
+	p := &x.path
+	p.parse(str(v.url))
 	if p.bad {
-		return v.failed(BadPath, nil, "the path cannot be decoded")
+		return x.failed(BadPath, nil, "the path cannot be decoded")
 	}
-	h := v.r.Header
-	q := &query{host: hostOnly(v.r.Host), method: v.r.Method, header: func(name string) string {
-		if strings.EqualFold(name, "Host") {
-			return v.r.Host
-		}
-		return h.Get(name)
-	}}
-	gr, allow := v.gt.router.find(q, p.segments)
-	if gateway.IsPreflight(v.r) {
+	q := query{host: hostOnly(str(h.Authority)), method: str(h.Method), head: h}
+	gr, allow := v.gt.router.find(&q, p.segments)
+	if x.isPreflight() {
 		// The preflight asks for another request: that one's route answers.
-		asked := &query{host: q.host, method: h.Get("Access-Control-Request-Method")}
-		if ar, _ := v.gt.router.find(asked, p.segments); ar != nil && (ar.cors != nil || gr == nil) {
+		asked := query{host: q.host, method: str(h.Get(message.AccessControlRequestMethod))}
+		if ar, _ := v.gt.router.find(&asked, p.segments); ar != nil && (ar.cors != nil || gr == nil) {
 			gr = ar
 		}
 	}
 	if p.ambiguous() {
-		if other, _ := v.gt.router.find(q, p.loose); other != gr {
-			return v.failed(BadPath, nil, "encoded separators or dots make it mean two routes")
+		if other, _ := v.gt.router.find(&q, p.loose); other != gr {
+			return x.failed(BadPath, nil, "encoded separators or dots make it mean two routes")
 		}
 	}
 	switch {
 	case gr == nil && len(allow) > 0:
-		v.w.Header().Set("Allow", strings.Join(allow, ", "))
-		return v.failed(MethodNotOK, nil, "")
+		x.note("Allow", strings.Join(allow, ", "))
+		return x.failed(MethodNotOK, nil, "")
 	case gr == nil:
-		return v.failed(NoRoute, nil, "")
+		return x.failed(NoRoute, nil, "")
 	}
-	v.route, v.path = gr, gr.target(&p)
+	v.route = gr
+	if target := gr.target(p); target != str(v.url) {
+		q := h.Path[len(v.url):]
+		h.Path = h.TakeString(target + string(q))
+	}
 	return nil
 }
 
-// limit counts the request of the client key.
-func (v *visit) limit(key string) *failure {
-	d := v.route.limiter.Allow(key, time.Now())
-	before := v.adjust
-	v.adjust = func(h http.Header) {
-		if before != nil {
-			before(h)
-		}
-		d.Header(h)
-	}
+// note adds a header to the answer, ours or the service's.
+func (x *exchange) note(name, value string) {
+	x.adjust = append(x.adjust, func(h map[string][]string) { h[name] = []string{value} })
+}
+
+// limitRate counts the request of the client key.
+func (x *exchange) limitRate(key string) *failure {
+	r := x.gate.route
+	d := r.limiter.Allow(key, time.Now())
+	x.adjust = append(x.adjust, func(h map[string][]string) { d.Header(h) })
 	if d.OK {
 		return nil
 	}
-	return v.failed(RateLimited, nil, fmt.Sprintf("at most %d per %s", v.route.RateLimit.Requests, v.route.RateLimit.Per))
+	return x.failed(RateLimited, nil, fmt.Sprintf("at most %d per %s", r.RateLimit.Requests, r.RateLimit.Per))
 }
 
 // authenticate verifies the bearer token as far as the route wants it, and
 // returns its subject.
-func (v *visit) authenticate() (string, *failure) {
+func (x *exchange) authenticate() (string, *failure) {
+	v := &x.gate
 	if v.route.Auth == route.AuthNone || v.route.Auth == "" {
 		return "", nil
 	}
-	token := gateway.Bearer(v.r.Header)
+	token := ""
+	if i := x.req.Index(message.Authorization); i >= 0 && x.req.Count(message.Authorization) == 1 {
+		token = gateway.Token(string(x.req.Fields[i].Value))
+	}
 	if token == "" {
 		if v.route.Auth == route.AuthOptional {
 			return "", nil
 		}
-		v.challenge("")
-		return "", v.failed(TokenMissing, nil, "")
+		x.challenge("")
+		return "", x.failed(TokenMissing, nil, "")
 	}
 	if v.gt.verifier == nil {
-		return "", v.failed(JWKSUnavailable, nil, "the gateway has no key set")
+		return "", x.failed(JWKSUnavailable, nil, "the gateway has no key set")
 	}
-	claims, err := v.gt.verifier.Verify(v.r.Context(), token)
+	claims, err := x.verify(token)
 	switch {
 	case errors.Is(err, gateway.ErrUnavailable):
-		f := v.failed(JWKSUnavailable, nil, "")
+		f := x.failed(JWKSUnavailable, nil, "")
 		f.retryAfter = 1
 		return "", f
 	case err != nil:
-		v.challenge("invalid_token")
-		return "", v.failed(TokenInvalid, nil, err.Error())
+		x.challenge("invalid_token")
+		return "", x.failed(TokenInvalid, nil, err.Error())
 	}
-	v.gt.verifier.Forward(claims, v.r.Header)
+	forwarded := http.Header{}
+	v.gt.verifier.Forward(claims, forwarded)
+	for name, values := range forwarded {
+		x.req.AddNamed(x.req.TakeString(name), x.req.TakeString(values[0]))
+	}
 	return claims.Subject, nil
 }
 
+// verify checks the token off the loop: it may have to wait for keys, and a
+// signature takes up to a tenth of a millisecond.
+func (x *exchange) verify(token string) (claims *gateway.Claims, err error) {
+	v := x.gate.gt.verifier
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	x.task.Await(func() { claims, err = v.Verify(ctx, token) })
+	return claims, err
+}
+
 // challenge says what is missing (RFC 6750, 3).
-func (v *visit) challenge(code string) {
+func (x *exchange) challenge(code string) {
 	c := `Bearer realm="banyan"`
 	if code != "" {
 		c += `, error="` + code + `"`
 	}
-	v.w.Header().Set("WWW-Authenticate", c)
+	x.note("Www-Authenticate", c)
 }
 
-func (v *visit) preflight() {
-	v.bodyLeft()
-	v.finishBody()
-	v.startWrite()
-	h := v.w.Header()
-	h["X-Request-Id"] = []string{v.reqID}
-	v.route.cors.Preflight(v.r.Header, h)
-	v.status = http.StatusNoContent
-	v.w.WriteHeader(v.status)
-}
-
-// bodyLeft gets ready to answer without having read the body.
-func (v *visit) bodyLeft() {
-	if v.r.ContentLength != 0 && v.r.ProtoMajor == 1 {
-		v.w.Header().Set("Connection", "close")
-		_ = v.rc.SetReadDeadline(time.Now().Add(linger))
-	}
+func (x *exchange) answerPreflight() {
+	h := x.resp
+	h.Reset()
+	h.Status = http.StatusNoContent
+	c, asked := x.gate.route.cors, x.req.Header()
+	x.adjust = append(x.adjust[:0], func(h map[string][]string) { c.Preflight(asked, h) })
+	h.Set(message.XRequestID, x.reqID)
+	x.adjustHead(h)
+	x.client.discard()
+	x.reply(h, nil)
 }
 
 // log adds the request to the access log.
-func (v *visit) log(agent, host string) {
-	rec := &record{
-		time: v.began, client: v.client, method: v.r.Method, host: host, path: plainPath(v.url), proto: v.r.Proto,
-		service: v.edg.callee, status: v.status, in: v.body.bytesIn(), out: v.out,
-		total: time.Since(v.began), upstream: v.upstream, tries: v.tries,
-		requestID: v.reqID, traceID: v.trace.trace, agent: agent,
+func (x *exchange) log() {
+	v := &x.gate
+	total := x.w.loop.Clock() - x.began
+	rec := &x.w.record
+	*rec = record{
+		time: time.Now().Add(-time.Duration(total)), client: str(v.client), method: str(x.req.Method), host: str(v.host),
+		path: plainPath(str(v.url)), proto: x.client.version(),
+		service: x.edg.callee, status: x.status, in: x.body.taken, out: x.out,
+		total: time.Duration(total), upstream: time.Duration(x.upstreamTime), tries: x.tries, code: x.code(),
+		requestID: str(x.reqID), traceID: str(x.trace.trace), agent: str(v.agent),
 	}
 	if v.route != nil {
-		rec.route = v.route.Host + v.route.Path
+		rec.route = v.route.name
 	}
-	if inst := v.last(); inst != nil {
-		rec.instance, rec.revision = inst.id, inst.revision
+	if n := len(x.tried); n > 0 {
+		rec.instance, rec.revision = x.tried[n-1].id, x.tried[n-1].revision
 	}
-	if v.fail != nil && (v.fail.code != "" && v.failedAtLast()) {
-		rec.code = v.fail.code
+	if x.fail != nil && (!x.relayed || !x.done) {
+		rec.code = x.fail.code
 	}
-	v.e.access.add(rec)
+	x.w.log.add(rec)
 }
-
-// failedAtLast reports whether the answer was ours, not that of a later try.
-func (v *visit) failedAtLast() bool { return v.w.Header().Get(errorHeader) != "" || !v.done }
 
 // plainPath is a path for people; a broken one stays as it is.
 func plainPath(raw string) string {
+	if strings.IndexByte(raw, '%') < 0 {
+		return raw
+	}
 	if p, err := url.PathUnescape(raw); err == nil {
 		return p
 	}
 	return raw
-}
-
-// headerSize is what the header took on the wire, about.
-func headerSize(r *http.Request) int64 {
-	n := len(r.Method) + len(r.RequestURI) + len(r.Host) + 20
-	for k, vs := range r.Header {
-		for _, v := range vs {
-			n += len(k) + len(v) + 4
-		}
-	}
-	return int64(n)
 }

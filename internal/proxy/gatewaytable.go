@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"crypto/tls"
+	"fmt"
 	"net/http"
 	"reflect"
 	"strings"
@@ -15,9 +17,14 @@ type gatewayTable struct {
 	router    *router
 	verifier  *gateway.Verifier // nil: no tokens
 	accessLog bool
-	maxHeader int64
 	settings  settings
+	tls       *tls.Config // nil: plain text
+	// proxyProtocol: connections begin with a PROXY header.
+	proxyProtocol bool
 }
+
+// begins reports whether something comes before a connection's first request.
+func (gt *gatewayTable) begins() bool { return gt.tls != nil || gt.proxyProtocol }
 
 // filters are what a route wants done before a request is relayed.
 type filters struct {
@@ -39,20 +46,23 @@ const (
 )
 
 // compileGateway makes the gateway's table. e.mu is held.
-func (e *Engine) compileGateway(t *table, g *route.Gateway, states map[edgeKey]*edgeState) *gatewayTable {
-	gt := &gatewayTable{accessLog: g.AccessLog, maxHeader: g.MaxHeader, verifier: e.verifierFor(g.JWT)}
-	if gt.maxHeader <= 0 {
-		gt.maxHeader = defaultMaxHeader
+func (e *Engine) compileGateway(t *table, g *route.Gateway, states map[edgeKey]*edgeState) (*gatewayTable, error) {
+	secure, err := e.tlsFor(g.TLS)
+	if err != nil {
+		return nil, err
 	}
+	gt := &gatewayTable{accessLog: g.AccessLog, tls: secure, proxyProtocol: g.ProxyProtocol, verifier: e.verifierFor(g.JWT)}
 	gt.settings = settings{
-		gateway: true, headerTimeout: g.HeaderTimeout, idleTimeout: g.IdleTimeout,
-		maxHeader: gt.maxHeader, streams: gatewayStreams,
+		headerTimeout: g.HeaderTimeout, idleTimeout: g.IdleTimeout, maxHeader: int(g.MaxHeader), streams: gatewayStreams,
+	}
+	if g.MaxHeader <= 0 {
+		gt.settings.maxHeader = defaultMaxHeader
 	}
 	routes := make([]*gatewayRoute, len(g.Routes))
 	limiters := map[edgeKey]*gateway.Limiter{}
 	for i, r := range g.Routes {
 		k := edgeKey{caller: route.GatewayCaller, callee: r.To, route: routeKey(&r)}
-		gr := &gatewayRoute{Route: r, edge: e.compileEdge(t, k, r.Policy, states)}
+		gr := &gatewayRoute{Route: r, name: r.Host + r.Path, edge: e.compileEdge(t, k, r.Policy, states)}
 		if r.CORS != nil {
 			gr.cors = gateway.NewCORS(*r.CORS)
 		}
@@ -60,12 +70,11 @@ func (e *Engine) compileGateway(t *table, g *route.Gateway, states map[edgeKey]*
 			gr.limiter = e.limiterFor(k, *r.RateLimit)
 			limiters[k] = gr.limiter
 		}
-		t.edges[k] = gr.edge
 		routes[i] = gr
 	}
 	e.keepers.limiters = limiters
 	gt.router = newRouter(routes)
-	return gt
+	return gt, nil
 }
 
 // routeKey tells a route from the others to the same service over snapshots.
@@ -111,22 +120,20 @@ func (e *Engine) limiterFor(k edgeKey, cfg route.RateLimit) *gateway.Limiter {
 	return gateway.NewLimiter(cfg)
 }
 
-// serveGateway makes the gateway's server fit t's settings: a change gives new
-// connections a new server, the old one ends with its connections. e.mu is held.
-func (e *Engine) serveGateway(t *table) {
-	if t.gateway == nil || e.gateway != nil && e.gateway.settings == t.gateway.settings {
-		return
+// tlsFor reads the certificate that the gateway shows. The files are read anew
+// with each snapshot, so a renewed certificate takes effect with the next apply.
+func (e *Engine) tlsFor(cfg *route.TLS) (*tls.Config, error) {
+	if cfg == nil {
+		return nil, nil
 	}
-	old := e.gateway
-	e.gateway = e.newServer(t.gateway.settings)
-	e.gatewayNow.Store(e.gateway)
-	if old != nil {
-		e.tasks.Go(func() { old.drain(e.life) })
+	cert, err := tls.LoadX509KeyPair(cfg.Cert, cfg.Key)
+	if err != nil {
+		return nil, fmt.Errorf("the gateway's certificate: %w", err)
 	}
+	return &tls.Config{
+		Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+	}, nil
 }
-
-// gatewayServer is the server for new connections; nil: there is no gateway.
-func (e *Engine) gatewayServer() *server { return e.gatewayNow.Load() }
 
 // keyClientFor fetches key sets: seldom, so it keeps no connections.
 func keyClientFor() *http.Client {

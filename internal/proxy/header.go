@@ -1,135 +1,118 @@
 package proxy
 
 import (
-	"net"
-	"net/http"
-	"net/textproto"
+	"bytes"
+	"net/netip"
 	"strings"
 
-	"github.com/banyanrun/banyan/internal/route"
+	"github.com/banyanrun/banyan/internal/proxy/message"
 )
 
-const callerHeader = "Banyan-Caller"
+var (
+	via1 = []byte("1.1 banyan")
+	via2 = []byte("2.0 banyan")
+)
 
-// hopByHop are the headers that end at each hop (RFC 9110, 7.6.1, and older practice).
-var hopByHop = []string{
-	"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization",
-	"Te", "Trailer", "Transfer-Encoding", "Upgrade",
-}
-
-// dropHopByHop removes them, and those that Connection names.
-func dropHopByHop(h http.Header) {
-	for _, line := range h["Connection"] {
-		for name := range strings.SplitSeq(line, ",") {
-			if name = textproto.TrimString(name); name != "" {
-				h.Del(name)
-			}
-		}
-	}
-	for _, name := range hopByHop {
-		delete(h, name)
-	}
-}
-
-// upgradeType is the protocol that h asks to switch to, "" if none.
-func upgradeType(h http.Header) string {
-	if !hasToken(h["Connection"], "upgrade") {
-		return ""
-	}
-	return h.Get("Upgrade")
-}
-
-func hasToken(lines []string, token string) bool {
-	for _, line := range lines {
-		for part := range strings.SplitSeq(line, ",") {
-			if strings.EqualFold(textproto.TrimString(part), token) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// begin makes the request's header what the instance gets, first of all: what
-// Connection names is dropped before anything of ours is set. The header is
-// changed in place, once: copying it would cost more than all else here.
+// begin makes the request's head what the instance gets. What ends at a hop is
+// out of it already; the head is changed in place, once for all tries.
 func (x *exchange) begin() {
-	h := x.r.Header
-	x.upgrade = upgradeType(h)
-	trailers := hasToken(h["Te"], "trailers")
-	dropHopByHop(h)
-	if trailers {
-		h["Te"] = []string{"trailers"}
+	h := x.req
+	via := via1
+	if h.Major == 2 {
+		via = via2
 	}
-	h["Via"] = append(h["Via"], viaOf(x.r))
-	if _, ok := h["User-Agent"]; !ok {
-		h["User-Agent"] = []string{""} // or net/http adds its own
-	}
+	h.Scheme = schemeHTTP // of the hop to the instance
+	h.Remove(message.ProxyAuthorization)
+	h.Add(message.Via, via)
 	stripUnderscored(h, "banyan-caller")
-	h[callerHeader] = []string{x.caller}
+	h.Set(message.BanyanCaller, x.caller)
 	x.reqID = requestID(h)
 	x.trace = continueTrace(h)
 }
 
-// askUpgrade passes on the client's wish to switch protocols, where the service could.
-func (x *exchange) askUpgrade() {
-	if x.upgrade != "" && x.r.ProtoMajor == 1 && x.edg.svc.protocol != route.H2C {
-		x.r.Header["Connection"], x.r.Header["Upgrade"] = []string{"Upgrade"}, []string{x.upgrade}
-	}
-}
-
-func viaOf(r *http.Request) string {
-	if r.ProtoMajor == 2 {
-		return "2.0 banyan"
-	}
-	return "1.1 banyan"
-}
-
 // stripUnderscored removes the spellings of a header with underscores: CGI-like
 // servers (WSGI, Rack, PHP) do not tell them from the real one. name is lower case.
-func stripUnderscored(h http.Header, name string) {
-	for k := range h {
-		if strings.IndexByte(k, '_') >= 0 && strings.EqualFold(strings.ReplaceAll(k, "_", "-"), name) {
-			delete(h, k)
+func stripUnderscored(h *message.Head, name string) {
+	for i := range h.Fields {
+		f := &h.Fields[i]
+		if f.ID == message.Other && len(f.Name) == len(name) && bytes.IndexByte(f.Name, '_') >= 0 && message.EqualFold(dashed(f.Name), name) {
+			f.ID = message.Removed
 		}
 	}
 }
 
+// dashed is a field's name as CGI-like servers read it.
+func dashed(name []byte) []byte { return bytes.ReplaceAll(name, []byte("_"), []byte("-")) }
+
+var (
+	schemeHTTP  = []byte("http")
+	schemeHTTPS = []byte("https")
+)
+
 // forwardedBy replaces what a client from outside says about where it comes from.
-func forwardedBy(r *http.Request) (clientIP string) {
-	h := r.Header
-	for k := range h {
-		if forgeable(k) {
-			delete(h, k)
+func forwardedBy(h *message.Head, from netip.Addr, secure bool) (clientIP []byte) {
+	for i := range h.Fields {
+		if forgeable(&h.Fields[i]) {
+			h.Fields[i].ID = message.Removed
 		}
 	}
-	clientIP, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		clientIP = r.RemoteAddr
+	clientIP = from.AppendTo(h.Space(46)[:0])
+	h.Add(message.XForwardedFor, clientIP)
+	h.Add(message.XForwardedHost, h.Authority)
+	if secure {
+		h.Add(message.XForwardedProto, schemeHTTPS)
+	} else {
+		h.Add(message.XForwardedProto, schemeHTTP)
 	}
-	h["X-Forwarded-For"] = []string{clientIP}
-	h["X-Forwarded-Host"] = []string{r.Host}
-	proto := "http"
-	if r.TLS != nil {
-		proto = "https"
-	}
-	h["X-Forwarded-Proto"] = []string{proto}
 	return clientIP
 }
 
 // forgeable reports whether only the gateway may set the header: services trust
 // it. Underscores count as dashes, see stripUnderscored.
-func forgeable(k string) bool {
-	switch k[0] {
-	case 'X', 'F', 'B':
+func forgeable(f *message.Field) bool {
+	switch f.ID {
+	case message.XForwardedFor, message.XForwardedHost, message.XForwardedProto, message.XRealIP, message.Forwarded,
+		message.BanyanCaller, message.BanyanDeadline, message.BanyanError:
+		return true
+	case message.Other:
 	default:
 		return false
 	}
-	if strings.IndexByte(k, '_') >= 0 {
-		k = textproto.CanonicalMIMEHeaderKey(strings.ReplaceAll(k, "_", "-"))
+	switch f.Name[0] | 0x20 {
+	case 'x', 'f', 'b':
+	default:
+		return false
 	}
-	return strings.HasPrefix(k, "X-Forwarded-") || strings.HasPrefix(k, "Banyan-") || k == "Forwarded" || k == "X-Real-Ip"
+	name := f.Name
+	if bytes.IndexByte(name, '_') >= 0 {
+		name = dashed(name)
+	}
+	low := strings.ToLower(string(name))
+	return strings.HasPrefix(low, "x-forwarded-") || strings.HasPrefix(low, "banyan-") || low == "forwarded" || low == "x-real-ip"
 }
 
-// isDataPlanes reports whether a header of an answer is the data plane's to set.
-func isDataPlanes(k string) bool { return k == errorHeader || k == "X-Request-Id" }
+// sign makes the answer's head the data plane's: it alone says Banyan-Error and X-Request-Id.
+func (x *exchange) sign(h *message.Head) {
+	h.Remove(message.BanyanError)
+	h.Remove(message.ProxyAuthenticate)
+	h.Set(message.XRequestID, x.reqID)
+	x.giveCookie(h)
+	x.adjustHead(h)
+}
+
+// adjustHead adds what the route's filters have to say.
+func (x *exchange) adjustHead(h *message.Head) {
+	if len(x.adjust) == 0 {
+		return
+	}
+	header := h.Header()
+	for _, fn := range x.adjust {
+		fn(header)
+	}
+	h.Fields = h.Fields[:0]
+	for name, values := range header {
+		for _, v := range values {
+			h.AddNamed(h.TakeString(name), h.TakeString(v))
+		}
+	}
+}

@@ -1,10 +1,11 @@
 package proxy
 
 import (
-	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 
+	"github.com/banyanrun/banyan/internal/proxy/policy"
 	"github.com/banyanrun/banyan/internal/route"
 )
 
@@ -24,21 +25,29 @@ type instanceKey struct {
 type instance struct {
 	instanceKey
 	service, revision string
+	address           netip.AddrPort
 
-	inFlight atomic.Int64
+	inFlight policy.Bulkhead
 	draining atomic.Bool
 	onIdle   func(*instance) // called once for a drain that found requests in flight
 
 	mu       sync.Mutex // orders drain, revive and the end of the last request
 	reported bool       // guarded by mu: this drain's end is known
 
-	outlier   outlier
-	transport atomic.Pointer[http.Transport]
+	outlier policy.Outlier
+	latency policy.Latency
+	limit   *limit // of requests in flight, by the last snapshot; guarded by Engine.mu, see member.limit
+
+	workers []*worker
+	pools   []upstreamPool // one a worker, each touched on its loop only
 }
 
-// acquire counts one request in and reports whether it may be sent.
-func (i *instance) acquire() bool {
-	i.inFlight.Add(1)
+// acquire counts one request in, of at most limit (0: any number), and reports
+// whether it may be sent.
+func (i *instance) acquire(limit int) bool {
+	if !i.inFlight.Acquire(limit) {
+		return false
+	}
 	if i.draining.Load() {
 		i.release()
 		return false
@@ -48,7 +57,7 @@ func (i *instance) acquire() bool {
 
 // release counts one request out.
 func (i *instance) release() {
-	if i.inFlight.Add(-1) == 0 && i.draining.Load() {
+	if i.inFlight.Release() == 0 && i.draining.Load() {
 		i.idle()
 	}
 }
@@ -61,8 +70,8 @@ func (i *instance) drain() (busy bool) {
 	if i.draining.Swap(true) {
 		return !i.reported
 	}
-	i.outlier.stop()
-	if i.inFlight.Load() > 0 {
+	i.outlier.Reset()
+	if i.inFlight.InFlight() > 0 {
 		return true
 	}
 	i.reported = true
@@ -87,7 +96,7 @@ func (i *instance) revive() {
 
 func (i *instance) idle() {
 	i.mu.Lock()
-	ended := i.draining.Load() && !i.reported && i.inFlight.Load() == 0
+	ended := i.draining.Load() && !i.reported && i.inFlight.InFlight() == 0
 	if ended {
 		i.reported = true
 	}
@@ -98,19 +107,9 @@ func (i *instance) idle() {
 	}
 }
 
-// client is the transport to the instance, made at its first request: most
-// instances of a large app are idle.
-func (i *instance) client() *http.Transport {
-	if t := i.transport.Load(); t != nil {
-		return t
-	}
-	i.transport.CompareAndSwap(nil, newTransport(i.addr, i.protocol))
-	return i.transport.Load()
-}
-
-// closeIdle drops idle connections to the instance.
+// closeIdle drops idle connections to the instance, soon.
 func (i *instance) closeIdle() {
-	if t := i.transport.Load(); t != nil {
-		t.CloseIdleConnections()
+	for k, w := range i.workers {
+		w.loop.Post(func() { i.pools[k].drop() })
 	}
 }

@@ -1,10 +1,12 @@
 package proxy
 
 import (
+	"bytes"
 	"fmt"
-	"net/http"
 	"strings"
 
+	"github.com/banyanrun/banyan/internal/proxy/h1"
+	"github.com/banyanrun/banyan/internal/proxy/message"
 	"github.com/banyanrun/banyan/internal/route"
 )
 
@@ -12,29 +14,29 @@ import (
 // declare: their URLs lead to the refusal listener and name the callee so.
 const refusedPrefix = "/~refused/"
 
-// serveInternal answers services: their declared calls, and those that are refused.
-func (e *Engine) serveInternal(w http.ResponseWriter, r *http.Request) {
-	e.inFlight.Add(1)
-	defer e.inFlight.Add(-1)
-	c := connOf(r.Context())
-	en := e.table.Load().listeners[c.listener.id]
+// serve answers the request that was read into x.req.
+func (x *exchange) serve(in *ingress) {
+	x.w.inFlight.Add(1)
+	defer x.w.ended()
+	x.began = x.w.loop.Now()
+	en := in.entry.Load()
+	defer x.countOut(en)
 	switch {
-	case en == nil: // the listener is gone; so is what it stood for
-		w.Header().Set("Connection", "close")
-		e.refuse(w, r, &entry{})
+	case en.Role == route.RoleGateway:
+		x.serveGateway(en)
 	case en.Role == route.RoleEdge && en.edge != nil:
-		e.serveEdge(w, r, en.edge)
+		x.serveEdge(en.edge)
 	default:
-		e.refuse(w, r, en)
+		x.refuse(en)
 	}
 }
 
-func (e *Engine) serveEdge(w http.ResponseWriter, r *http.Request, ed *edge) {
-	x := &exchange{
-		e: e, w: w, r: r, rc: http.NewResponseController(w), edg: ed, path: r.URL.EscapedPath(), caller: ed.caller,
-	}
+// serveEdge answers a service's declared call.
+func (x *exchange) serveEdge(ed *edge) {
+	x.caller = ed.callerName
+	x.countIn(ed)
 	x.begin()
-	if r.Method == http.MethodConnect {
+	if string(x.req.Method) == "CONNECT" {
 		x.answer(x.failed(MethodNotOK, nil, "CONNECT is not for services"))
 		return
 	}
@@ -42,17 +44,15 @@ func (e *Engine) serveEdge(w http.ResponseWriter, r *http.Request, ed *edge) {
 }
 
 // refuse answers a call that is not declared and tells people about it.
-func (e *Engine) refuse(w http.ResponseWriter, r *http.Request, en *entry) {
+func (x *exchange) refuse(en *entry) {
 	callee := en.Callee
 	if callee == "" {
-		callee = refusedCallee(r)
+		callee = refusedCallee(x.req)
 	}
-	e.events.refused(en.Caller, callee)
-	w.Header().Set("X-Request-Id", requestID(r.Header))
-	if r.ContentLength != 0 && r.ProtoMajor == 1 {
-		w.Header().Set("Connection", "close")
-	}
-	writeFailure(w, r, &failure{
+	x.e.events.refused(en.Caller, callee)
+	x.reqID = requestID(x.req)
+	x.edg = noEdge
+	x.answer(&failure{
 		code: CallRefused, caller: en.Caller, service: callee,
 		detail: fmt.Sprintf("%s does not declare that it calls %s; add it to `calls` of %s in the app file",
 			orSomebody(en.Caller), callee, orSomebody(en.Caller)),
@@ -60,14 +60,17 @@ func (e *Engine) refuse(w http.ResponseWriter, r *http.Request, en *entry) {
 }
 
 // refusedCallee is the service that a refused request was meant for, as best it can be told.
-func refusedCallee(r *http.Request) string {
-	if rest, ok := strings.CutPrefix(r.URL.Path, refusedPrefix); ok {
-		name, _, _ := strings.Cut(rest, "/")
-		if name != "" {
-			return name
+func refusedCallee(h *message.Head) string {
+	if rest, ok := bytes.CutPrefix(h.Path, []byte(refusedPrefix)); ok {
+		name := rest
+		if i := bytes.IndexAny(rest, "/?"); i >= 0 {
+			name = rest[:i]
+		}
+		if len(name) > 0 {
+			return string(name)
 		}
 	}
-	return hostOnly(r.Host)
+	return strings.Clone(hostOnly(str(h.Authority))) // it outlives the head
 }
 
 func orSomebody(caller string) string {
@@ -75,4 +78,46 @@ func orSomebody(caller string) string {
 		return "the caller"
 	}
 	return caller
+}
+
+// malformed answers a request whose head could not be read.
+func (x *exchange) malformed(in *ingress, e *h1.Error) {
+	x.began = x.w.loop.Now()
+	code := BadRequest
+	switch e.Status {
+	case 431:
+		code = HeaderTooLarge
+	case 414:
+		code = URITooLong
+	case 417:
+		code = ExpectNotOK
+	case 501:
+		code = NotImplemented
+	case 505:
+		code = VersionNotOK
+	case 408:
+		code = HeaderTimeout
+	}
+	x.req.Method = nil
+	x.refuseHead(in, &failure{code: code, detail: e.Reason})
+}
+
+// refuseLarge answers a request with more fields than are read.
+func (x *exchange) refuseLarge(in *ingress) {
+	x.began = x.w.loop.Now()
+	x.refuseHead(in, &failure{code: HeaderTooLarge, detail: fmt.Sprintf("at most %d bytes", in.settings().maxHeader)})
+}
+
+func (x *exchange) refuseHead(in *ingress, f *failure) {
+	x.edg = noEdge
+	defer x.countOut(in.entry.Load())
+	x.reqID = x.req.Space(32)
+	randomHex(x.reqID)
+	x.answer(f)
+	if gt := in.entry.Load().table.gateway; gt != nil && gt.accessLog && in.entry.Load().Role == route.RoleGateway {
+		v := &x.gate
+		v.client = x.client.remote().AppendTo(nil)
+		v.url, v.host = pathOf(x.req.Path), x.req.Authority
+		x.log()
+	}
 }

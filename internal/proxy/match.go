@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/banyanrun/banyan/internal/proxy/message"
 	"github.com/banyanrun/banyan/internal/route"
 )
 
@@ -34,7 +35,7 @@ type node struct {
 type query struct {
 	host   string // lower case, no port
 	method string
-	header func(name string) string // nil: header conditions hold (a preflight does not carry them)
+	head   *message.Head // nil: header conditions hold (a preflight does not carry them)
 }
 
 func newRouter(routes []*gatewayRoute) *router {
@@ -135,6 +136,7 @@ func (n *node) find(q *query, segments []string, allow *[]string) *gatewayRoute 
 type gatewayRoute struct {
 	route.Route
 	order, depth int
+	name         string // for logs
 	edge         *edge
 	filters
 }
@@ -142,11 +144,15 @@ type gatewayRoute struct {
 func (gr *gatewayRoute) conditions() int { return min(len(gr.Methods), 1) + len(gr.Headers) }
 
 func (gr *gatewayRoute) headersMatch(q *query) bool {
-	if q.header == nil {
+	if q.head == nil {
 		return true
 	}
 	for name, want := range gr.Headers {
-		if q.header(name) != want {
+		got, _ := q.head.Lookup(name)
+		if strings.EqualFold(name, "Host") {
+			got = q.head.Authority
+		}
+		if string(got) != want {
 			return false
 		}
 	}

@@ -27,26 +27,47 @@ type cleanPath struct {
 	bad      bool     // no route may have it
 }
 
-// parsePath takes apart the path of an HTTP request, as it was sent, without the query.
-func parsePath(raw string) cleanPath {
-	p := cleanPath{raw: raw}
+// parse takes apart the path of an HTTP request, as it was sent, without the
+// query. p keeps parts of raw until reset.
+func (p *cleanPath) parse(raw string) {
+	p.reset()
+	p.raw = raw
 	if raw == "" || raw[0] != '/' {
 		p.raw = "/" + raw
 	}
-	if !strings.ContainsAny(p.raw, `%\;`) && !strings.Contains(p.raw, "/.") {
+	if !special(p.raw) {
 		p.split(nil)
-		return p
+		return
 	}
 	if !p.decode() {
 		p.bad = true
 	}
-	return p
+}
+
+// reset forgets the path and keeps the memory.
+func (p *cleanPath) reset() {
+	clear(p.segments)
+	*p = cleanPath{segments: p.segments[:0], offsets: p.offsets[:0]}
+}
+
+// special reports whether raw is more than letters: escapes, separators of
+// other systems, dot segments.
+func special(raw string) bool {
+	for i := range len(raw) {
+		switch raw[i] {
+		case '%', '\\', ';':
+			return true
+		case '.':
+			if i > 0 && raw[i-1] == '/' {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // split finds the segments of raw; decoded, if not nil, is what they mean.
 func (p *cleanPath) split(decoded []string) {
-	n := strings.Count(p.raw, "/")
-	p.segments, p.offsets = make([]string, 0, n), make([]int, 0, n)
 	for i := 1; i < len(p.raw); {
 		j := strings.IndexByte(p.raw[i:], '/')
 		if j < 0 {

@@ -64,6 +64,42 @@ func breaking(t *testing.T, hits *atomic.Int32, n int64) string {
 	return l.Addr().String()
 }
 
+// instance is the n-th of a service, by the snapshot in force.
+func (r *rig) instance(service string, n int) *instance {
+	return r.e.table.Load().services[service].instances[n]
+}
+
+// occupy makes an instance as busy as with n requests, until the test ends.
+func occupy(t *testing.T, inst *instance, n int) {
+	t.Helper()
+	for range n {
+		inst.inFlight.Acquire(0)
+	}
+	t.Cleanup(func() {
+		for range n {
+			inst.inFlight.Release()
+		}
+	})
+}
+
+// leave sends a request and leaves once it has come.
+func leave(t *testing.T, c *http.Client, url string, came <-chan struct{}) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-came
+		cancel()
+	}()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp, err := c.Do(req); err == nil {
+		_ = resp.Body.Close()
+		t.Error("an answer")
+	}
+}
+
 func TestTimeout(t *testing.T) {
 	r := newRig(t)
 	left := make(chan struct{})
@@ -156,8 +192,7 @@ func TestRetries(t *testing.T) {
 			edge := r.edge("x", "s", route.Policy{Retries: c.retries, Timeout: 5 * time.Second})
 			r.apply()
 			// Make the first one the certain choice.
-			r.e.table.Load().services["s"].instances[1].inFlight.Add(1000)
-			defer r.e.table.Load().services["s"].instances[1].inFlight.Add(-1000)
+			occupy(t, r.instance("s", 1), 1000)
 			req, _ := http.NewRequestWithContext(t.Context(), c.method, edge, strings.NewReader(c.body))
 			resp, body := do(t, client(t), req)
 			if resp.StatusCode != c.want || resp.Header.Get("Banyan-Error") != string(c.code) {
@@ -264,7 +299,7 @@ func TestEjection(t *testing.T) {
 	for range 100 {
 		_, _ = get(t, c, edge)
 	}
-	if hits.Load() != outlierErrors {
+	if hits.Load() != 5 {
 		t.Errorf("%d requests at the bad one", hits.Load())
 	}
 	if ev := r.event("ejected"); ev == nil || ev.Instance != "s-1" {

@@ -1,15 +1,14 @@
 package proxy
 
 import (
+	"bytes"
 	"encoding/json"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
-)
 
-// errorHeader tells callers that an answer is the data plane's, not the service's.
-const errorHeader = "Banyan-Error"
+	"github.com/banyanrun/banyan/internal/proxy/message"
+)
 
 // problem is RFC 9457's problem details with our members.
 type problem struct {
@@ -24,47 +23,41 @@ type problem struct {
 	Request  string `json:"request_id,omitempty"`
 }
 
-// isGRPC reports whether the request's media type is gRPC's.
-func isGRPC(h http.Header) bool {
-	ct := h.Get("Content-Type")
-	rest, ok := strings.CutPrefix(ct, "application/grpc")
-	return ok && (rest == "" || rest[0] == '+' || rest[0] == ';')
+// isGRPC reports whether a message's media type is gRPC's.
+func isGRPC(h *message.Head) bool {
+	rest, ok := bytes.CutPrefix(h.Get(message.ContentType), []byte("application/grpc"))
+	return ok && (len(rest) == 0 || rest[0] == '+' || rest[0] == ';')
 }
 
-// writeFailure answers r with f, in the way r's kind of client understands.
-func writeFailure(w http.ResponseWriter, r *http.Request, f *failure) int {
+// compose makes h the answer that says f to a client that sent req, and returns its body.
+func (f *failure) compose(req, h *message.Head, requestID []byte) []byte {
 	m, ok := meanings[f.code]
 	if !ok {
 		m = meanings[Internal]
 	}
-	h := w.Header()
-	h.Set(errorHeader, string(f.code))
-	h.Del("Content-Length")
+	h.Add(message.BanyanError, []byte(f.code))
 	if f.retryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(f.retryAfter))
+		h.SetInt(message.RetryAfter, int64(f.retryAfter))
 	}
-	if isGRPC(r.Header) {
-		writeGRPC(w, m, f)
-		return http.StatusOK
+	if isGRPC(req) {
+		f.composeGRPC(h, m)
+		return nil
 	}
 	p := problem{
 		Type: "about:blank", Title: m.title, Status: m.status, Code: f.code, Detail: f.detail,
-		Caller: f.caller, Service: f.service, Instance: f.instance, Request: h.Get("X-Request-Id"),
+		Caller: f.caller, Service: f.service, Instance: f.instance, Request: string(requestID),
 	}
 	body, _ := json.Marshal(p) // strings and numbers only: cannot fail
 	body = append(body, '\n')
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	h.Set("Cache-Control", "no-store")
-	w.WriteHeader(m.status)
-	if r.Method != http.MethodHead {
-		_, _ = w.Write(body)
-	}
-	return m.status
+	h.Status = m.status
+	h.Add(message.ContentType, []byte("application/problem+json"))
+	h.Add(message.CacheControl, []byte("no-store"))
+	h.Body, h.Length = message.Sized, int64(len(body))
+	return body
 }
 
-// writeGRPC writes a trailers-only response: status 200 and no body.
-func writeGRPC(w http.ResponseWriter, m meaning, f *failure) {
+// composeGRPC makes h a trailers-only response: status 200 and no body.
+func (f *failure) composeGRPC(h *message.Head, m meaning) {
 	msg := string(f.code) + ": " + m.title
 	if f.service != "" {
 		msg += " (" + f.service + ")"
@@ -72,9 +65,20 @@ func writeGRPC(w http.ResponseWriter, m meaning, f *failure) {
 	if f.detail != "" {
 		msg += ": " + f.detail
 	}
-	h := w.Header()
-	h.Set("Content-Type", "application/grpc")
-	h.Set("Grpc-Status", strconv.Itoa(m.grpc))
-	h.Set("Grpc-Message", strings.ReplaceAll(url.QueryEscape(msg), "+", " "))
-	w.WriteHeader(http.StatusOK)
+	h.Status = 200
+	h.Add(message.ContentType, []byte("application/grpc"))
+	h.Add(message.GrpcStatus, strconv.AppendInt(nil, int64(m.grpc), 10))
+	h.Add(message.GrpcMessage, []byte(strings.ReplaceAll(url.QueryEscape(msg), "+", " ")))
+	h.Body, h.Length = message.Sized, 0
+}
+
+// status is what the access log says.
+func (f *failure) status(grpc bool) int {
+	if grpc {
+		return 200
+	}
+	if m, ok := meanings[f.code]; ok {
+		return m.status
+	}
+	return meanings[Internal].status
 }

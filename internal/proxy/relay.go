@@ -1,177 +1,113 @@
 package proxy
 
 import (
-	"io"
-	"maps"
-	"net/http"
-	"slices"
-	"strings"
-	"sync"
+	"errors"
+
+	"github.com/banyanrun/banyan/internal/proxy/message"
+	"github.com/banyanrun/banyan/internal/proxy/policy"
 )
 
-// informational passes a 1xx answer on.
-func (x *exchange) informational(code int, from map[string][]string) {
-	h := x.w.Header()
-	maps.Copy(h, from)
-	x.startWrite()
-	x.w.WriteHeader(code)
-	x.endWrite()
-	for k := range from {
-		delete(h, k)
-	}
-}
-
-// relay passes resp on to the client; the instance stays acquired meanwhile.
-func (x *exchange) relay(resp *http.Response, inst *instance) {
-	if resp.StatusCode == http.StatusSwitchingProtocols {
-		x.switchProtocols(resp, inst)
+// relay passes the answer whose head is in x.resp on to the client.
+func (x *exchange) relay() {
+	inst := x.chosen.inst
+	h := x.resp
+	if h.Status == 101 {
+		x.switchProtocols()
 		return
 	}
-	defer resp.Body.Close()
-	h := x.w.Header()
-	dropHopByHop(resp.Header)
-	x.copyHeader(h, resp.Header)
-	announced := announceTrailers(h, resp.Trailer)
-	x.finishBody()
-	x.status = resp.StatusCode
-	x.w.WriteHeader(resp.StatusCode)
-
-	err := x.copyBody(resp)
-	if err != nil {
-		x.broken(resp, inst, err)
-		return
-	}
-	copyTrailers(h, resp.Trailer, announced)
-	x.startWrite() // the server writes the rest when the handler returns
-	x.done = true
-}
-
-func (x *exchange) copyHeader(to, from http.Header) {
-	for k, vs := range from {
-		if !isDataPlanes(k) {
-			to[k] = vs
+	x.sign(h)
+	x.status = h.Status
+	x.relayed = true
+	alone := h.Body == message.None
+	x.client.respond(h, alone)
+	if !alone {
+		if err := x.relayBody(); err != nil {
+			x.finish(false)
+			x.broken(inst, err)
+			return
 		}
+		x.client.end(x.up.trailers())
 	}
-	to["X-Request-Id"] = []string{x.reqID}
-	if x.adjust != nil {
-		x.adjust(to)
-	}
+	x.done = true
+	x.finish(x.body.over)
 }
 
-// announceTrailers names the trailers that resp announced, and returns how many.
-func announceTrailers(h, trailer http.Header) int {
-	if len(trailer) == 0 {
-		return 0
-	}
-	h["Trailer"] = []string{strings.Join(slices.Sorted(maps.Keys(trailer)), ", ")}
-	return len(trailer)
-}
-
-// copyTrailers sets what came after the body, announced or not.
-func copyTrailers(h, trailer http.Header, announced int) {
-	prefix := ""
-	if len(trailer) != announced {
-		prefix = http.TrailerPrefix
-	}
-	for k, vs := range trailer {
-		if k == errorHeader {
+// relayBody moves the answer's body, and what is left of the request's, until
+// the answer ends.
+func (x *exchange) relayBody() error {
+	for {
+		pushed := false
+		if !x.body.over {
+			var err error
+			if pushed, err = x.body.push(x.up); err != nil {
+				return err
+			}
+		}
+		pulled, done, err := x.pull()
+		if done || err != nil {
+			return err
+		}
+		if pushed || pulled {
 			continue
 		}
-		h[prefix+k] = vs
+		deadline := int64(0)
+		if x.pace > 0 && x.client.room() == 0 {
+			deadline = x.w.after(x.pace)
+		}
+		if err := x.wait(deadline); errors.Is(err, errTimeout) {
+			return errPace // it is the client's time that is over
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+// pull moves what there is of the answer's body to the client, as much as it takes.
+func (x *exchange) pull() (moved, done bool, err error) {
+	if direct, ok := x.up.(puller); ok {
+		if to := x.client.plain(); to != nil {
+			n, done, err := direct.pullInto(to, x.client.room())
+			x.out += int64(n)
+			return n > 0, done, err
+		}
+	}
+	for {
+		room := x.client.room()
+		if room == 0 {
+			return moved, false, nil
+		}
+		p, last, err := x.up.read()
+		if err != nil {
+			return moved, false, err
+		}
+		if len(p) > room {
+			p, last = p[:room], false
+		}
+		n := x.client.write(p)
+		x.up.consume(n)
+		x.out += int64(n)
+		switch {
+		case last && n == len(p):
+			return moved, true, nil
+		case n == 0:
+			return moved, false, nil
+		}
+		moved = true
 	}
 }
 
 // broken ends an answer whose body did not come to its end: the client must be
 // able to see that. A gRPC client gets a status, others a broken connection.
-func (x *exchange) broken(resp *http.Response, inst *instance, err error) {
-	x.fail = x.failed(UpstreamReset, inst, shortError(err))
-	if x.r.Context().Err() != nil || isClientSide(err) {
-		x.fail = x.failed(ClientGone, inst, "")
-		panic(http.ErrAbortHandler)
-	}
-	x.e.judge(x.edg, choice{inst: inst}, bad)
-	if x.r.ProtoMajor == 2 && isGRPC(resp.Header) {
-		h := x.w.Header()
-		h.Set(http.TrailerPrefix+"Grpc-Status", "14")
-		h.Set(http.TrailerPrefix+"Grpc-Message", string(UpstreamReset))
-		return
-	}
-	panic(http.ErrAbortHandler)
-}
-
-// Buffers: small ones while little comes at once, so that many idle streams
-// cost little; large ones once a small one was filled.
-const (
-	smallBuffer = 4 << 10
-	largeBuffer = 32 << 10
-)
-
-var (
-	smallBuffers = sync.Pool{New: func() any { return new([smallBuffer]byte) }}
-	largeBuffers = sync.Pool{New: func() any { return new([largeBuffer]byte) }}
-)
-
-// copyBody relays the body as it comes: whatever has no known length, or is an
-// event stream, is flushed at once.
-func (x *exchange) copyBody(resp *http.Response) error {
-	if x.r.Method == http.MethodHead || resp.ContentLength == 0 {
-		return nil
-	}
-	flush := resp.ContentLength < 0 || strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream")
-	if flush {
-		// The header, now: the first event may take long.
-		x.startWrite()
-		err := x.rc.Flush()
-		x.endWrite()
-		if err != nil {
-			return clientSide{err}
+func (x *exchange) broken(inst *instance, err error) {
+	f, v := x.explain(err, inst)
+	x.fail = f
+	if v == policy.Bad {
+		x.suspect(inst, v)
+		if x.client.overHTTP2() && isGRPC(x.resp) {
+			x.client.end([]message.Field{
+				{Name: message.GrpcStatus.Name(), ID: message.GrpcStatus, Value: []byte("14")},
+				{Name: message.GrpcMessage.Name(), ID: message.GrpcMessage, Value: []byte(f.code)},
+			})
 		}
 	}
-	small := smallBuffers.Get().(*[smallBuffer]byte) //nolint:forcetypeassert // the pool's only type
-	full, err := x.pump(resp.Body, small[:], flush, true)
-	smallBuffers.Put(small)
-	if !full {
-		return err
-	}
-	large := largeBuffers.Get().(*[largeBuffer]byte) //nolint:forcetypeassert // the pool's only type
-	defer largeBuffers.Put(large)
-	_, err = x.pump(resp.Body, large[:], flush, false)
-	return err
-}
-
-// pump copies from src until its end; with small set only until buf was filled once.
-func (x *exchange) pump(src io.Reader, buf []byte, flush, small bool) (full bool, err error) {
-	for {
-		n, rerr := src.Read(buf)
-		if n > 0 {
-			x.startWrite()
-			w, werr := x.w.Write(buf[:n])
-			x.out += int64(w)
-			if werr == nil && flush {
-				werr = x.rc.Flush()
-			}
-			x.endWrite()
-			if werr != nil {
-				return false, clientSide{werr}
-			}
-		}
-		switch {
-		case rerr == io.EOF:
-			return false, nil
-		case rerr != nil:
-			return false, rerr
-		case small && n == len(buf):
-			return true, nil
-		}
-	}
-}
-
-// clientSide marks an error of writing to the client.
-type clientSide struct{ error }
-
-func (e clientSide) Unwrap() error { return e.error }
-
-func isClientSide(err error) bool {
-	_, ok := err.(clientSide) //nolint:errorlint // never wrapped
-	return ok
 }

@@ -23,10 +23,11 @@ func TestMain(m *testing.M) {
 
 // rig is an engine in a test, with a snapshot that the test changes and applies.
 type rig struct {
-	t    *testing.T
+	t    testing.TB
 	e    *Engine
 	snap route.Snapshot
 	log  *syncBuffer
+	stop func() // ends the engine
 
 	mu      sync.Mutex
 	drained []string
@@ -52,29 +53,39 @@ func (s *syncBuffer) String() string {
 	return s.b.String()
 }
 
-func newRig(t *testing.T) *rig {
+func newRig(t testing.TB) *rig {
+	t.Helper()
+	return newRigWith(t, Options{})
+}
+
+// newRigWith makes one with options; those that the rig needs itself are set.
+func newRigWith(t testing.TB, o Options) *rig {
 	t.Helper()
 	r := &rig{t: t, log: &syncBuffer{}, fresh: map[string]net.Listener{}, addrs: map[string]string{}}
 	r.snap = route.Snapshot{App: "test", Version: route.Version{Epoch: 1}, Services: map[string]*route.Service{}}
-	r.e = New(Options{AccessLog: r.log, Drained: func(ids []string) {
+	o.AccessLog = r.log
+	o.Drained = func(ids []string) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.drained = append(r.drained, ids...)
-	}, Event: func(ev link.Event) {
+	}
+	o.Event = func(ev link.Event) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.events = append(r.events, ev)
-	}})
+	}
+	r.e = New(o)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		_ = r.e.Run(ctx)
 	}()
-	t.Cleanup(func() {
+	r.stop = func() {
 		cancel()
 		<-done
-	})
+	}
+	t.Cleanup(r.stop)
 	return r
 }
 
@@ -151,7 +162,7 @@ func (r *rig) event(kind string) *link.Event {
 }
 
 // backend starts an HTTP/1.1 server and returns its address.
-func backend(t *testing.T, h http.HandlerFunc) string {
+func backend(t testing.TB, h http.HandlerFunc) string {
 	t.Helper()
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
@@ -159,7 +170,7 @@ func backend(t *testing.T, h http.HandlerFunc) string {
 }
 
 // h2cBackend starts a server that speaks HTTP/2 without TLS only.
-func h2cBackend(t *testing.T, h http.HandlerFunc) string {
+func h2cBackend(t testing.TB, h http.HandlerFunc) string {
 	t.Helper()
 	s := httptest.NewUnstartedServer(h)
 	s.Config.Protocols = new(http.Protocols)

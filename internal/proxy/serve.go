@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/banyanrun/banyan/internal/link"
+	"github.com/banyanrun/banyan/internal/proxy/account"
 	"github.com/banyanrun/banyan/internal/route"
 )
 
@@ -34,6 +35,7 @@ type dataPlane interface {
 	Sockets() map[string]net.Listener
 	Draining() []string
 	InFlight() int
+	Stats() account.Snapshot
 	Run(ctx context.Context) error
 	Drain(ctx context.Context)
 }

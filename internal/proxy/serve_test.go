@@ -119,6 +119,10 @@ func TestServe(t *testing.T) {
 	if p := receive(t, c).Pong; p == nil || p.Seq != 7 {
 		t.Errorf("%+v", p)
 	}
+	_ = c.Send(&link.Message{StatsRequest: &link.StatsRequest{Seq: 9}})
+	if st := receive(t, c).Stats; st == nil || st.Seq != 9 || st.More || st.Since.IsZero() {
+		t.Errorf("%+v", st)
+	}
 	resp, _ := get(t, client(t), "http://"+l.Addr().String()+"/~refused/y")
 	if resp.StatusCode != 403 {
 		t.Error(resp.Status)

@@ -21,6 +21,7 @@ type session struct {
 	bye  bool // the daemon said that it leaves
 
 	sockets map[string]net.Listener // came, but no snapshot with them yet
+	tasks   sync.WaitGroup
 
 	mu    sync.Mutex
 	out   []outgoing
@@ -106,6 +107,7 @@ func (n *session) run() {
 	err := n.read()
 	n.close()
 	writer.Wait()
+	n.tasks.Wait()
 	for _, l := range n.sockets {
 		_ = l.Close()
 	}
@@ -173,6 +175,8 @@ func (n *session) handle(m *link.Message, sockets []*link.Socket) error {
 		n.apply(m)
 	case m.Ping != nil:
 		n.queue(&link.Message{Pong: &link.Pong{Seq: m.Ping.Seq, InFlight: n.s.engine.InFlight()}})
+	case m.StatsRequest != nil:
+		n.tasks.Go(func() { n.tell(m.StatsRequest.Seq) }) // pings are answered meanwhile
 	case m.Bye != nil:
 		n.bye = true
 		n.s.restart.disarm()
@@ -184,6 +188,18 @@ func (n *session) handle(m *link.Message, sockets []*link.Socket) error {
 		}
 	}
 	return nil
+}
+
+// tell queues what was counted, in parts.
+func (n *session) tell(seq uint64) {
+	s := n.s.engine.Stats()
+	edges := s.Edges
+	for more := true; more; {
+		k := min(len(edges), link.MaxEdges)
+		s.Edges, edges = edges[:k], edges[k:]
+		more = len(edges) > 0
+		n.queue(&link.Message{Stats: &link.Stats{Seq: seq, More: more, Snapshot: s}})
+	}
 }
 
 // take keeps sockets for the snapshot that names them.

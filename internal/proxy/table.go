@@ -3,8 +3,11 @@ package proxy
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 
+	"github.com/banyanrun/banyan/internal/proxy/account"
+	"github.com/banyanrun/banyan/internal/proxy/policy"
 	"github.com/banyanrun/banyan/internal/route"
 )
 
@@ -22,12 +25,20 @@ type service struct {
 	name      string
 	protocol  route.Protocol
 	instances []*instance
+	limits    []*limit      // of each instance
+	split     *policy.Split // nil: all instances are alike
+	shares    []route.Share // of split
+	sticky    *route.Sticky // nil: requests are split at random
+	// proxyProtocol is the version of the PROXY header that TCP instances get; 0: none.
+	proxyProtocol int
 }
 
 // entry is what a listener leads to.
 type entry struct {
 	route.Listener
-	edge *edge // nil: none is declared, calls are refused
+	table    *table
+	edge     *edge // nil: none is declared, calls are refused
+	settings settings
 }
 
 // edgeKey names what leads to a service: a declared call, or a route of the gateway.
@@ -39,16 +50,15 @@ type edgeKey struct {
 // edge is one way to a service.
 type edge struct {
 	edgeKey
-	policy route.Policy
-	svc    *service
-	pool   pool
-	state  *edgeState
-}
 
-// edgeState is what an edge keeps over tables.
-type edgeState struct {
-	budget   budget
-	breakers map[*instance]*breaker // touched under Engine.mu only
+	callerName []byte
+	policy     route.Policy
+	outlier    route.Outlier
+	svc        *service
+	pools      []pool // one, or one for each share of the service's split
+	budget     *policy.Budget
+	state      *edgeState
+	accounts   []*account.Live // by worker, each touched on its loop only
 }
 
 // compile makes the table for s; the engine's registries supply what is shared. Engine.mu is held.
@@ -61,75 +71,86 @@ func (e *Engine) compile(s *route.Snapshot) (*table, error) {
 	}
 	instances := make(map[instanceKey]*instance, len(e.instances))
 	for name, rs := range s.Services {
-		t.services[name] = e.compileService(name, rs, instances)
+		svc, err := e.compileService(name, rs, instances)
+		if err != nil {
+			return nil, err
+		}
+		t.services[name] = svc
 	}
 	states := make(map[edgeKey]*edgeState, len(e.edges))
 	for i := range s.Edges {
 		k := edgeKey{caller: s.Edges[i].Caller, callee: s.Edges[i].Callee}
-		t.edges[k] = e.compileEdge(t, k, s.Edges[i].Policy, states)
+		e.compileEdge(t, k, s.Edges[i].Policy, states)
 	}
 	for _, l := range s.Listeners {
 		if t.listeners[l.ID] != nil {
 			return nil, fmt.Errorf("listener %s is there twice", l.ID)
 		}
-		en := &entry{Listener: l}
+		en := &entry{Listener: l, table: t, settings: internalSettings}
 		if l.Role == route.RoleEdge {
 			en.edge = t.edges[edgeKey{caller: l.Caller, callee: l.Callee}]
 		}
 		t.listeners[l.ID] = en
 	}
 	if s.Gateway != nil {
-		t.gateway = e.compileGateway(t, s.Gateway, states)
+		gt, err := e.compileGateway(t, s.Gateway, states)
+		if err != nil {
+			return nil, err
+		}
+		t.gateway = gt
+		for _, en := range t.listeners {
+			if en.Role == route.RoleGateway {
+				en.settings = gt.settings
+			}
+		}
 	}
 	e.nextInstances, e.nextEdges = instances, states
 	return t, nil
 }
 
-func (e *Engine) compileService(name string, rs *route.Service, all map[instanceKey]*instance) *service {
-	svc := &service{name: name, protocol: rs.Protocol, instances: make([]*instance, 0, len(rs.Instances))}
+func (e *Engine) compileService(name string, rs *route.Service, all map[instanceKey]*instance) (*service, error) {
+	svc := &service{
+		name: name, protocol: rs.Protocol, instances: make([]*instance, 0, len(rs.Instances)), proxyProtocol: rs.ProxyProtocol,
+		limits: make([]*limit, 0, len(rs.Instances)), sticky: rs.Sticky,
+	}
+	if len(rs.Split) > 0 {
+		svc.split, svc.shares = policy.NewSplit(rs.Split), rs.Split
+	}
 	for _, ri := range rs.Instances {
 		k := instanceKey{id: ri.ID, addr: ri.Addr, protocol: rs.Protocol}
 		inst := cmp.Or(all[k], e.instances[k], e.draining[k])
 		if inst == nil {
-			inst = &instance{instanceKey: k, service: name, revision: ri.Revision, onIdle: e.idle}
+			addr, err := netip.ParseAddrPort(ri.Addr)
+			if err != nil {
+				return nil, fmt.Errorf("instance %s: %w", ri.ID, err)
+			}
+			inst = &instance{
+				instanceKey: k, service: name, revision: ri.Revision, address: addr, onIdle: e.idle,
+				pools: make([]upstreamPool, len(e.workers)), workers: e.workers,
+			}
 		}
 		all[k] = inst
 		svc.instances = append(svc.instances, inst)
+		svc.limits = append(svc.limits, inst.limitFor(rs.Concurrency))
 	}
-	return svc
+	return svc, nil
 }
 
 func (e *Engine) compileEdge(t *table, k edgeKey, p route.Policy, states map[edgeKey]*edgeState) *edge {
-	ed := &edge{edgeKey: k, policy: p, svc: t.services[k.callee]}
+	ed := &edge{edgeKey: k, callerName: []byte(k.caller), policy: p, outlier: policy.OutlierConfig(p.Outlier), svc: t.services[k.callee]}
 	if ed.svc == nil {
 		ed.svc = &service{name: k.callee}
 	}
-	old := e.edges[k]
-	ed.state = old
-	if old == nil {
+	ed.state = e.edges[k]
+	if ed.state == nil {
 		ed.state = new(edgeState)
 	}
 	states[k] = ed.state
-	ed.pool.instances = ed.svc.instances
-	if p.Breaker != nil {
-		ed.pool.breakers = ed.state.breakersFor(*p.Breaker, ed.svc.instances)
-	}
+	ed.budget = ed.state.budgetFor(p.RetryBudget)
+	ed.pools = ed.state.poolsFor(ed.svc, &p)
+	ed.accounts = make([]*account.Live, len(e.workers))
+	t.edges[k] = ed
 	return ed
-}
-
-// breakersFor returns a breaker for each instance, those that are there already where their settings hold.
-func (s *edgeState) breakersFor(cfg route.Breaker, instances []*instance) []*breaker {
-	next := make(map[*instance]*breaker, len(instances))
-	list := make([]*breaker, len(instances))
-	for i, inst := range instances {
-		b := s.breakers[inst]
-		if b == nil || b.cfg != cfg {
-			b = newBreaker(cfg)
-		}
-		next[inst], list[i] = b, b
-	}
-	s.breakers = next
-	return list
 }
 
 // ids are the distinct names of instances, sorted.

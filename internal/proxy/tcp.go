@@ -1,72 +1,64 @@
 package proxy
 
 import (
-	"context"
-	"io"
-	"net"
-	"time"
+	"net/netip"
+
+	"github.com/banyanrun/banyan/internal/proxy/loop"
+	"github.com/banyanrun/banyan/internal/proxy/policy"
 )
 
-// relayTCP carries one connection of a TCP edge to an instance. Bytes are moved
-// by the kernel (splice). One direction may end before the other.
-func (e *Engine) relayTCP(ed *edge, down *net.TCPConn) {
-	defer down.Close()
-	x := &exchange{e: e, edg: ed}
-	ed.state.budget.request()
-	up, c := x.connect()
+// relayTCP carries one connection of a TCP edge to an instance. One direction
+// may end before the other.
+func (w *worker) relayTCP(t *loop.Task, en *entry, down *loop.Conn) {
+	ed := en.edge
+	x := w.exchange(t, nil)
+	defer w.done(x)
+	x.began = w.loop.Clock()
+	x.countIn(ed)
+	defer x.countOut(en)
+	ed.budget.Request()
+	up := x.dialAny()
 	if up == nil {
-		e.log.Debug("tcp edge", "caller", ed.caller, "service", ed.callee, "error", string(x.fail.code), "detail", x.fail.detail)
-		_ = down.SetLinger(0) // a reset: the caller must not take it for an empty answer
+		w.e.log.Debug("tcp edge", "caller", ed.caller, "service", ed.callee, "error", string(x.fail.code), "detail", x.fail.detail)
+		down.Reset() // the caller must not take it for an empty answer
 		return
 	}
-	defer c.inst.release()
-	defer up.Close()
-	defer e.track(down)()
-	relayBoth(down, up)
+	x.upstreamTime = w.loop.Clock() - x.began
+	defer x.chosen.inst.release()
+	if v := x.edg.svc.proxyProtocol; v != 0 {
+		at, _ := netip.ParseAddrPort(en.Addr) // an edge's listener has a full address
+		up.Write(appendProxyHeader(nil, v, down.Remote, at))
+	}
+	down.Reader(t)
+	down.Writer(t)
+	up.Reader(t)
+	up.Writer(t)
+	x.relayed = true
+	x.done = x.splice(down, up)
+	up.Abort()
+	if !x.done {
+		down.Reset()
+		return
+	}
+	down.Abort()
 }
 
-// connect dials instances until one answers; dialing again is always safe.
-func (x *exchange) connect() (*net.TCPConn, choice) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*dialTimeout)
-	defer cancel()
-	for {
-		c := x.choose()
-		if c.inst == nil {
-			return nil, c
-		}
-		up, err := dial(ctx, c.inst.addr)
+// dialAny dials instances until one answers; dialing again is always safe.
+func (x *exchange) dialAny() *loop.Conn {
+	deadline := x.w.after(2 * dialTimeout)
+	for x.choose() {
+		c := x.chosen
+		up, err := x.w.loop.Dial(x.task, c.inst.address, sooner(deadline, x.w.after(dialTimeout)))
 		if err == nil {
-			x.e.judge(x.edg, c, good)
-			return up, c
+			x.judge(c, policy.Good)
+			return up
 		}
-		x.fail = x.failed(UpstreamConnect, c.inst, shortError(err))
-		x.e.judge(x.edg, c, bad)
+		x.fail = x.failed(UpstreamConnect, c.inst, err.Error())
+		x.judge(c, policy.Bad)
 		c.inst.release()
-		if x.tries > x.edg.policy.Retries || !x.edg.state.budget.take(time.Now()) {
-			return nil, choice{}
+		if !x.mayRetry() {
+			return nil
 		}
 	}
-}
-
-func relayBoth(a, b *net.TCPConn) {
-	ended := make(chan struct{})
-	go func() { // ends with either connection; waited for below
-		defer close(ended)
-		relayOne(a, b)
-	}()
-	relayOne(b, a)
-	<-ended
-}
-
-// relayOne copies from src to dst. The end of src is passed on as such; an
-// error ends both directions.
-func relayOne(dst, src *net.TCPConn) {
-	_, err := io.Copy(dst, src)
-	if err == nil {
-		err = dst.CloseWrite()
-	}
-	if err != nil {
-		_ = dst.Close()
-		_ = src.Close()
-	}
+	return nil
 }

@@ -4,91 +4,113 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"math/rand/v2"
-	"net/http"
+
+	"github.com/banyanrun/banyan/internal/proxy/message"
 )
 
 // traceID is W3C Trace Context's identity of a request, in lower-case hex.
 type traceID struct {
-	trace   string // 32 digits
+	trace   []byte // 32 digits
+	span    []byte // 16 digits: the client's as it is read, ours once the trace is continued
+	parent  []byte // 16 digits: the client's; nil: the trace begins here
 	sampled bool
 }
 
+const (
+	traceparentLen = 55
+	noTrace        = "00000000000000000000000000000000"
+)
+
 // parseTraceparent reads the header's value, of any version but ff:
 // https://www.w3.org/TR/trace-context/#traceparent-header
-func parseTraceparent(v string) (traceID, bool) {
-	if len(v) < 55 || v[2] != '-' || v[35] != '-' || v[52] != '-' {
+func parseTraceparent(v []byte) (traceID, bool) {
+	if len(v) < traceparentLen || v[2] != '-' || v[35] != '-' || v[52] != '-' {
 		return traceID{}, false
 	}
 	version, trace, span, flags := v[:2], v[3:35], v[36:52], v[53:55]
 	if !lowerHex(version) || !lowerHex(trace) || !lowerHex(span) || !lowerHex(flags) {
 		return traceID{}, false
 	}
-	if version == "ff" || version == "00" && len(v) != 55 || len(v) > 55 && v[55] != '-' {
+	if string(version) == "ff" || string(version) == "00" && len(v) != traceparentLen || len(v) > traceparentLen && v[55] != '-' {
 		return traceID{}, false
 	}
-	if trace == "00000000000000000000000000000000" || span == "0000000000000000" {
+	if string(trace) == noTrace || string(span) == noTrace[:16] {
 		return traceID{}, false
 	}
-	f, _ := hex.DecodeString(flags)
-	return traceID{trace: trace, sampled: f[0]&1 != 0}, true
+	return traceID{trace: trace, span: span, sampled: unhex(flags[1])&1 != 0}, true
 }
 
-func lowerHex(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+func lowerHex(s []byte) bool {
+	for _, c := range s {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
 			return false
 		}
 	}
 	return true
 }
 
+// unhex is the value of a lower-case digit.
+func unhex(c byte) byte {
+	if c >= 'a' {
+		return c - 'a' + 10
+	}
+	return c - '0'
+}
+
 // continueTrace puts a traceparent with a span of ours into h: of the trace in
 // h, or, where it has none or a broken one, of a new trace that is sampled.
-func continueTrace(h http.Header) traceID {
+func continueTrace(h *message.Head) traceID {
 	t, ok := traceID{}, false
-	if v := h["Traceparent"]; len(v) == 1 {
-		t, ok = parseTraceparent(v[0])
+	if i := h.Index(message.Traceparent); i >= 0 && h.Count(message.Traceparent) == 1 {
+		t, ok = parseTraceparent(h.Fields[i].Value)
 	}
-	if !ok {
-		delete(h, "Tracestate") // it belongs to the trace that is not continued
-		t = traceID{trace: randomHex(16), sampled: true}
+	v := h.Space(traceparentLen)
+	copy(v, "00-")
+	if ok {
+		copy(v[3:], t.trace)
+		t.parent = t.span
+	} else {
+		h.Remove(message.Tracestate) // it belongs to the trace that is not continued
+		t.sampled = true
+		randomHex(v[3:35])
 	}
-	flags := "-00"
+	t.trace, t.span = v[3:35], v[36:52]
+	v[35] = '-'
+	randomHex(v[36:52])
+	copy(v[52:], "-00")
 	if t.sampled {
-		flags = "-01"
+		v[54] = '1'
 	}
-	h["Traceparent"] = []string{"00-" + t.trace + "-" + randomHex(8) + flags}
+	h.Set(message.Traceparent, v)
 	return t
 }
 
-// randomHex returns n random bytes, n a multiple of 8, never all zero.
-func randomHex(n int) string {
-	var raw [16]byte
-	var text [32]byte
-	for i := 0; i < n; i += 8 {
-		binary.BigEndian.PutUint64(raw[i:], max(1, rand.Uint64())) //nolint:gosec // unique, not secret
+// randomHex fills dst, a multiple of 16 long, never with zeros alone.
+func randomHex(dst []byte) {
+	var raw [8]byte
+	for i := 0; i < len(dst); i += 16 {
+		binary.BigEndian.PutUint64(raw[:], max(1, rand.Uint64())) //nolint:gosec // unique, not secret
+		hex.Encode(dst[i:], raw[:])
 	}
-	hex.Encode(text[:], raw[:n])
-	return string(text[:2*n])
 }
 
 // requestID returns the client's X-Request-Id if it is sane, else a new one, and puts it into h.
-func requestID(h http.Header) string {
-	if v := h["X-Request-Id"]; len(v) == 1 && saneID(v[0]) {
-		return v[0]
+func requestID(h *message.Head) []byte {
+	if i := h.Index(message.XRequestID); i >= 0 && saneID(h.Fields[i].Value) && h.Count(message.XRequestID) == 1 {
+		return h.Fields[i].Value
 	}
-	id := randomHex(16)
-	h["X-Request-Id"] = []string{id}
+	id := h.Space(32)
+	randomHex(id)
+	h.Set(message.XRequestID, id)
 	return id
 }
 
 // saneID allows 1 to 128 characters that need no quoting anywhere.
-func saneID(s string) bool {
-	if s == "" || len(s) > 128 {
+func saneID(s []byte) bool {
+	if len(s) == 0 || len(s) > 128 {
 		return false
 	}
-	for i := range len(s) {
-		c := s[i]
+	for _, c := range s {
 		switch {
 		case c >= '0' && c <= '9', c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z':
 		case c == '-', c == '_', c == '.', c == ':', c == '/', c == '=', c == '+', c == '@', c == '~':

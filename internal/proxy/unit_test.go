@@ -2,12 +2,15 @@ package proxy
 
 import (
 	"encoding/json"
-	"net/http"
+	"math"
+	"math/rand/v2"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/banyanrun/banyan/internal/link"
+	"github.com/banyanrun/banyan/internal/proxy/message"
+	"github.com/banyanrun/banyan/internal/proxy/policy"
 	"github.com/banyanrun/banyan/internal/route"
 )
 
@@ -28,25 +31,29 @@ func TestTraceparent(t *testing.T) {
 		"00-" + strings.Repeat("0", 32) + sample[35:]: false,
 		sample[:36] + strings.Repeat("0", 16) + "-01": false,
 	} {
-		if _, ok := parseTraceparent(v); ok != want {
+		if _, ok := parseTraceparent([]byte(v)); ok != want {
 			t.Errorf("%q: %v", v, ok)
 		}
 	}
-	h := http.Header{"Traceparent": {sample}, "Tracestate": {"a=b"}}
+	h := headOf("Traceparent", sample, "Tracestate", "a=b")
 	id := continueTrace(h)
-	got := h.Get("Traceparent")
-	if !strings.HasPrefix(got, sample[:36]) || got == sample || !strings.HasSuffix(got, "-01") || !id.sampled || h.Get("Tracestate") != "a=b" {
+	got := h.Header().Get("Traceparent")
+	if !strings.HasPrefix(got, sample[:36]) || got == sample || !strings.HasSuffix(got, "-01") || !id.sampled || h.Header().Get("Tracestate") != "a=b" {
 		t.Errorf("continued: %s", got)
 	}
-	h = http.Header{"Traceparent": {sample[:53] + "02"}}
-	if continueTrace(h); !strings.HasSuffix(h.Get("Traceparent"), "-00") {
-		t.Errorf("not sampled: %s", h.Get("Traceparent"))
+	h = headOf("Traceparent", sample[:53]+"02")
+	if continueTrace(h); !strings.HasSuffix(h.Header().Get("Traceparent"), "-00") {
+		t.Errorf("not sampled: %v", h.Header())
 	}
 	for _, broken := range [][]string{{"x"}, {sample, sample}, nil} {
-		h = http.Header{"Traceparent": broken, "Tracestate": {"a=b"}}
+		h = headOf("Tracestate", "a=b")
+		for _, v := range broken {
+			h.Add(message.Traceparent, []byte(v))
+		}
 		continueTrace(h)
-		if _, ok := parseTraceparent(h.Get("Traceparent")); !ok || h.Get("Tracestate") != "" {
-			t.Errorf("begun anew: %v", h)
+		got := h.Header()
+		if _, ok := parseTraceparent([]byte(got.Get("Traceparent"))); !ok || len(got["Traceparent"]) != 1 || got.Get("Tracestate") != "" {
+			t.Errorf("begun anew: %v", got)
 		}
 	}
 }
@@ -55,205 +62,141 @@ func FuzzTraceparent(f *testing.F) {
 	f.Add(sample)
 	f.Add("cc" + sample[2:] + "-x")
 	f.Fuzz(func(t *testing.T, v string) {
-		id, ok := parseTraceparent(v)
+		id, ok := parseTraceparent([]byte(v))
 		if ok && (len(id.trace) != 32 || !lowerHex(id.trace)) {
 			t.Fatal(id)
 		}
-		h := http.Header{"Traceparent": {v}}
+		h := headOf("Traceparent", v)
 		continueTrace(h)
-		if next, good := parseTraceparent(h.Get("Traceparent")); !good || ok && next != id {
-			t.Fatal(h, id, next)
+		next, good := parseTraceparent(h.Get(message.Traceparent))
+		if !good || ok && (string(next.trace) != string(id.trace) || next.sampled != id.sampled) {
+			t.Fatal(h.Header(), id, next)
 		}
 	})
 }
 
+// headOf is a head with fields, given as name, value, name, value, …
+func headOf(fields ...string) *message.Head {
+	h := new(message.Head)
+	for i := 0; i < len(fields); i += 2 {
+		h.AddNamed([]byte(fields[i]), []byte(fields[i+1]))
+	}
+	return h
+}
+
 func TestRequestID(t *testing.T) {
 	for v, kept := range map[string]bool{"abc-123": true, "": false, "a b": false, "a\"b": false, strings.Repeat("x", 129): false} {
-		h := http.Header{"X-Request-Id": {v}}
-		if id := requestID(h); (id == v) != kept || h.Get("X-Request-Id") != id || id == "" {
+		h := headOf("X-Request-Id", v)
+		if id := string(requestID(h)); (id == v) != kept || h.Header().Get("X-Request-Id") != id || id == "" {
 			t.Errorf("%q: %q", v, id)
 		}
 	}
 }
 
-func TestBreaker(t *testing.T) {
-	b := newBreaker(route.Breaker{FailureRatio: 0.5, MinRequests: 4, Window: 10 * time.Second, OpenFor: 5 * time.Second})
-	now := time.Unix(1000, 0)
-	send := func(v verdict) change {
-		ok, trial := b.allow(now)
-		if !ok {
-			t.Fatal("not allowed")
-		}
-		return b.done(now, v, trial)
+// members are instances of a pool that nothing else knows.
+func members(n int) []member {
+	list := make([]member, n)
+	for i := range list {
+		list[i].inst = &instance{instanceKey: instanceKey{id: string(rune('a' + i))}, onIdle: func(*instance) {}}
 	}
-	for _, v := range []verdict{bad, good, neutral} {
-		if send(v) != same {
-			t.Error("too few requests")
-		}
-	}
-	now = now.Add(11 * time.Second) // the window has rolled past them
-	for _, v := range []verdict{bad, good, good} {
-		if send(v) != same {
-			t.Error("too few requests")
-		}
-	}
-	if send(bad) != opened {
-		t.Error("2 of 4 failed")
-	}
-	if ok, _ := b.allow(now.Add(4 * time.Second)); ok {
-		t.Error("open")
-	}
-	now = now.Add(6 * time.Second)
-	ok, trial := b.allow(now)
-	if !ok || !trial {
-		t.Error("a trial is due")
-	}
-	if ok, _ := b.allow(now); ok {
-		t.Error("one trial at a time")
-	}
-	if b.done(now, bad, true) != same {
-		t.Error("open stays open")
-	}
-	if ok, _ := b.allow(now.Add(4 * time.Second)); ok {
-		t.Error("open again")
-	}
-	now = now.Add(6 * time.Second)
-	_, trial = b.allow(now)
-	b.done(now, neutral, trial) // the client left: no verdict, another trial
-	_, trial = b.allow(now)
-	if !trial || b.done(now, good, trial) != closed {
-		t.Error("the trial went well")
-	}
-	if send(bad) != same {
-		t.Error("it begins anew")
-	}
+	return list
 }
 
-func TestBudget(t *testing.T) {
-	var b budget
-	now := time.Unix(1000, 0)
-	n := 0
-	for b.take(now) {
-		n++
+// pickOf is what a request at time now gets of p.
+func pickOf(p *pool, d demand, now int64, tried ...*instance) *instance {
+	e := &Engine{events: newEvents(func(link.Event) {})}
+	c, ok := p.take(view{e: e, members: p.members, tried: tried, now: now, demand: d}, rand.Uint64())
+	if !ok {
+		return nil
 	}
-	if n != budgetFree {
-		t.Errorf("%d for free", n)
-	}
-	for range 100 {
-		b.request()
-	}
-	for n = 0; b.take(now); {
-		n++
-	}
-	if n != 20 {
-		t.Errorf("%d of 100", n)
-	}
-	if now = now.Add(time.Second); !b.take(now) {
-		t.Error("three a second")
-	}
-}
-
-func TestOutlier(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var o outlier
-		for n := range outlierErrors {
-			if o.fail() != (n == outlierErrors-1) {
-				t.Errorf("error %d", n)
-			}
-		}
-		restored := 0
-		if d := o.eject(time.Now(), func() { restored++ }); d != outlierBase {
-			t.Errorf("first: %v", d)
-		}
-		if o.eject(time.Now(), nil) != 0 {
-			t.Error("twice")
-		}
-		time.Sleep(outlierBase + time.Second) //nolint:forbidigo // synctest's clock
-		synctest.Wait()
-		if restored != 1 || o.ejected.Load() {
-			t.Error("not restored")
-		}
-		if d := o.eject(time.Now(), func() {}); d != 2*outlierBase {
-			t.Errorf("second: %v", d)
-		}
-		time.Sleep(4 * outlierBase) //nolint:forbidigo // synctest's clock
-		if d := o.eject(time.Now(), func() {}); d != outlierBase {
-			t.Errorf("after a good while: %v", d)
-		}
-		o.stop()
-	})
-	for _, c := range []struct {
-		n, out int
-		want   bool
-	}{{1, 0, false}, {2, 0, true}, {2, 1, false}, {10, 0, true}, {10, 1, false}, {30, 2, true}, {30, 3, false}} {
-		if got := mayEject(c.n, c.out); got != c.want {
-			t.Errorf("%+v: %v", c, got)
-		}
-	}
+	c.inst.release()
+	return c.inst
 }
 
 func TestPick(t *testing.T) {
-	mk := func(n int) *pool {
-		p := &pool{}
-		for i := range n {
-			p.instances = append(p.instances, &instance{instanceKey: instanceKey{id: string(rune('a' + i))}, onIdle: func(*instance) {}})
-		}
-		return p
-	}
-	now := time.Now()
-	p := mk(3)
-	p.instances[0].inFlight.Store(100)
-	counts := map[string]int{}
+	p := &pool{members: members(3), balancer: twoChoices}
+	a, b, c := p.members[0].inst, p.members[1].inst, p.members[2].inst
+	occupy(t, a, 100)
+	counts := map[*instance]int{}
 	for range 300 {
-		c, _ := p.pick(now, nil)
-		counts[c.inst.id]++
-		c.inst.release()
+		counts[pickOf(p, sound, 1)]++
 	}
-	if counts["a"] != 0 || counts["b"] < 75 || counts["c"] < 75 {
+	if counts[a] != 0 || counts[b] < 75 || counts[c] < 75 {
 		t.Errorf("the busy one is avoided, the others are even: %v", counts)
 	}
-	// Not a tried one while there is another; then one even so.
-	c, _ := p.pick(now, p.instances[1:])
-	if c.inst != p.instances[0] {
+	if got := pickOf(p, sound, 1, b, c); got != a {
 		t.Error("tried")
 	}
-	if c, why := p.pick(now, p.instances); c.inst == nil || why != chosen {
-		t.Error("all tried: any")
+	if pickOf(p, untried, 1, a, b, c) != nil || pickOf(p, whoever, 1, a, b, c) == nil {
+		t.Error("all tried: any, but only where whoever will do")
 	}
-	// Not an ejected one while there is another.
-	p.instances[1].outlier.ejected.Store(true)
-	p.instances[0].draining.Store(true)
+	var ej policy.Ejector
+	cfg := policy.OutlierConfig(nil)
+	ej.Eject(1, &cfg, &b.outlier, (&service{instances: []*instance{a, b, c}}).outliers())
+	a.draining.Store(true)
 	for range 20 {
-		if c, _ := p.pick(now, nil); c.inst != p.instances[2] {
-			t.Fatal(c.inst.id)
+		if got := pickOf(p, sound, 1); got != c {
+			t.Fatal("not the sound one")
 		}
 	}
-	p.instances[2].draining.Store(true)
-	if c, _ := p.pick(now, nil); c.inst != p.instances[1] {
+	c.draining.Store(true)
+	if pickOf(p, sound, 1) != nil || pickOf(p, untried, 1) != b {
 		t.Error("the ejected one is all there is")
 	}
-	p.instances[1].draining.Store(true)
-	if _, why := p.pick(now, nil); why != allDraining {
-		t.Error("all drain")
+	b.draining.Store(true)
+	if pickOf(p, whoever, 1) != nil || pickOf(&pool{balancer: twoChoices}, whoever, 1) != nil {
+		t.Error("there is none")
 	}
-	p = mk(2)
-	p.breakers = []*breaker{newBreaker(route.Breaker{OpenFor: time.Hour}), newBreaker(route.Breaker{OpenFor: time.Hour})}
-	for _, b := range p.breakers {
-		b.open.Store(true)
-		b.until = now.Add(time.Hour)
+}
+
+func TestPickWithinLimits(t *testing.T) {
+	p := &pool{members: members(2), balancer: twoChoices}
+	a, b := &p.members[0], &p.members[1]
+	a.limit = &limit{cfg: route.Concurrency{Max: 2}}
+	b.breaker = policy.NewBreaker(route.Breaker{FailureRatio: 1, MinRequests: 1, Window: time.Second, OpenFor: time.Hour})
+	b.breaker.Done(1, policy.Bad, false)
+	if pickOf(p, whoever, 2) != a.inst {
+		t.Error("b's breaker is open")
 	}
-	if _, why := p.pick(now, nil); why != allOpen {
-		t.Error("all open")
+	occupy(t, a.inst, 2)
+	if pickOf(p, whoever, 2) != nil {
+		t.Error("a is full")
 	}
-	if _, why := (&pool{}).pick(now, nil); why != allDraining {
-		t.Error("none")
+}
+
+func TestAdaptiveLimit(t *testing.T) {
+	inst := new(instance)
+	l := inst.limitFor(&route.Concurrency{Max: 50, Adaptive: true})
+	first := l.most()
+	for i := range int64(10_000) {
+		l.observe(i*int64(10*time.Millisecond), int64(5*time.Millisecond), 1000)
+	}
+	if first >= 50 || l.most() <= first {
+		t.Errorf("%d, then %d: it does not grow while answers stay quick", first, l.most())
+	}
+	if inst.limitFor(&route.Concurrency{Max: 50, Adaptive: true}) != l {
+		t.Error("begun anew with the same settings")
+	}
+	if inst.limitFor(&route.Concurrency{Max: 51, Adaptive: true}) == l || inst.limitFor(nil).most() != 0 {
+		t.Error("kept with others")
+	}
+}
+
+func TestCookieOf(t *testing.T) {
+	for line, want := range map[string]string{"a=1; sid=x": "x", "sid=y": "y", " sid = z ;b": "z", "xsid=1": "", "sid": "", "": "", "b=sid=1": ""} {
+		if got, _ := cookieOf(headOf("Cookie", line), "sid"); string(got) != want {
+			t.Errorf("%q: %q", line, got)
+		}
+	}
+	if got, _ := cookieOf(headOf("Cookie", "a=1", "Cookie", "sid=2"), "sid"); string(got) != "2" {
+		t.Error("in the second line")
 	}
 }
 
 func TestRecordIsJSON(t *testing.T) {
 	r := &record{time: time.Now(), path: "/a\"b\\c\nd\xff\u2028ü", status: 200, total: 1500 * time.Microsecond, code: NoRoute}
 	var m map[string]any
-	if err := json.Unmarshal(r.append(nil), &m); err != nil {
+	if err := json.Unmarshal(r.append(nil, new(secondClock)), &m); err != nil {
 		t.Fatal(err)
 	}
 	if m["path"] != "/a\"b\\c\nd\ufffd\u2028ü" || m["ms"] != 1.5 || m["error"] != "no-route" {
@@ -272,7 +215,24 @@ func TestEveryCodeHasAMeaning(t *testing.T) {
 func TestGRPCTimeout(t *testing.T) {
 	for v, want := range map[string]time.Duration{"100m": 100 * time.Millisecond, "2S": 2 * time.Second, "99999999H": 0, "5u": 5000, "1": 0, "": 0,
 		"-1S": 0, "123456789S": 0, "1x": 0, "0S": 0, "7n": 7} {
-		if d, ok := grpcTimeout(v); d != want || ok != (want != 0) {
+		if d, ok := grpcTimeout([]byte(v)); d != want || ok != (want != 0) {
+			t.Errorf("%q: %v, %v", v, d, ok)
+		}
+	}
+	for d, want := range map[time.Duration]string{
+		1: "1n", 0: "1n", -5: "1n", 99_999_999: "99999999n", 100_000_000: "100000u", 30 * time.Second: "30000000u", 100 * time.Second: "100000m",
+		math.MaxInt64: "2562047H",
+	} {
+		got := appendGrpcTimeout(nil, d)
+		if _, ok := grpcTimeout(got); d != math.MaxInt64 && string(got) != want || !ok {
+			t.Errorf("%v: %s, want %s", d, got, want)
+		}
+	}
+}
+
+func TestMilliseconds(t *testing.T) {
+	for v, want := range map[string]time.Duration{"1500": 1500 * time.Millisecond, "0": 1, "": 0, "-1": 0, "1.5": 0, "1234567890123": 0} {
+		if d, ok := milliseconds([]byte(v)); d != want || ok != (want != 0) {
 			t.Errorf("%q: %v, %v", v, d, ok)
 		}
 	}

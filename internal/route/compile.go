@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -112,7 +113,7 @@ func Compile(version Version, app *model.App, addrs map[string]string, routed []
 		if service.Job != nil {
 			continue
 		}
-		s.Services[name] = &Service{Name: name, Protocol: Protocol(service.Spec.Protocol)}
+		s.Services[name] = compileService(name, service.Spec)
 	}
 	for _, i := range routed {
 		if to := s.Services[i.Service]; to != nil {
@@ -120,17 +121,44 @@ func Compile(version Version, app *model.App, addrs map[string]string, routed []
 		}
 	}
 	s.Edges = compileEdges(app)
-	for _, e := range s.Edges {
-		if s.Services[e.Callee] == nil { // left out by the profiles
-			s.Services[e.Callee] = &Service{Name: e.Callee, Protocol: HTTP1}
-		}
-	}
 	if app.Gateway != nil {
 		if s.Gateway, err = compileGateway(app, addrs); err != nil {
 			return nil, err
 		}
 	}
+	s.addLeftOut()
 	return s, nil
+}
+
+// addLeftOut adds the services that are called and that the profiles leave out:
+// they have no instances.
+func (s *Snapshot) addLeftOut() {
+	add := func(names ...string) {
+		for _, name := range names {
+			if s.Services[name] == nil {
+				s.Services[name] = &Service{Name: name, Protocol: HTTP1}
+			}
+		}
+	}
+	for i := range s.Edges {
+		add(s.Edges[i].Callee)
+		add(s.Edges[i].Policy.standIns()...)
+	}
+	if s.Gateway == nil {
+		return
+	}
+	for i := range s.Gateway.Routes {
+		add(s.Gateway.Routes[i].To)
+		add(s.Gateway.Routes[i].Policy.standIns()...)
+	}
+}
+
+func compileService(name string, from *appfile.Service) *Service {
+	s := &Service{Name: name, Protocol: Protocol(from.Protocol), ProxyProtocol: from.ProxyProtocol}
+	if c := from.Concurrency; c != nil {
+		s.Concurrency = &Concurrency{Max: c.Max, Adaptive: c.Adaptive}
+	}
+	return s
 }
 
 func compileEdges(app *model.App) []Edge {
@@ -138,7 +166,7 @@ func compileEdges(app *model.App) []Edge {
 	for _, caller := range slices.Sorted(maps.Keys(app.Services)) {
 		calls := app.Services[caller].Spec.Calls
 		for _, callee := range slices.Sorted(maps.Keys(calls)) {
-			edges = append(edges, Edge{Caller: caller, Callee: callee, Policy: compileCall(calls[callee])})
+			edges = append(edges, Edge{Caller: caller, Callee: callee, Policy: compilePolicy(&calls[callee].Policy)})
 		}
 	}
 	if app.Gateway != nil {
@@ -147,17 +175,6 @@ func compileEdges(app *model.App) []Edge {
 		}
 	}
 	return edges
-}
-
-func compileCall(c *appfile.Call) Policy {
-	p := Policy{Timeout: value(c.Timeout), Retries: *c.Retries}
-	if b := c.Breaker; b != nil {
-		p.Breaker = &Breaker{
-			FailureRatio: b.FailureRatio, MinRequests: b.MinRequests,
-			Window: time.Duration(b.Window), OpenFor: time.Duration(b.OpenFor),
-		}
-	}
-	return p
 }
 
 func value(d *appfile.Duration) time.Duration {
@@ -172,6 +189,10 @@ func compileGateway(app *model.App, addrs map[string]string) (*Gateway, error) {
 	g := &Gateway{
 		AccessLog: from.AccessLog == nil || *from.AccessLog, MaxHeader: int64(from.MaxHeader),
 		HeaderTimeout: time.Duration(from.HeaderTimeout), IdleTimeout: time.Duration(from.IdleTimeout),
+		ProxyProtocol: from.ProxyProtocol,
+	}
+	if from.TLS != nil {
+		g.TLS = &TLS{Cert: besideFile(app, from.TLS.Cert), Key: besideFile(app, from.TLS.Key)}
 	}
 	if from.JWT != nil {
 		jwks, err := appfile.Expand(from.JWT.JWKS, func(ref appfile.Ref) (string, error) {
@@ -191,10 +212,18 @@ func compileGateway(app *model.App, addrs map[string]string) (*Gateway, error) {
 	return g, nil
 }
 
+// besideFile is a path of the app file, made absolute.
+func besideFile(app *model.App, name string) string {
+	if filepath.IsAbs(name) {
+		return filepath.Clean(name)
+	}
+	return filepath.Join(filepath.Dir(app.Path), name)
+}
+
 func compileRoute(r *appfile.Route, g *appfile.Gateway) Route {
 	to := Route{
 		Path: r.Path, Host: strings.ToLower(r.Host), Methods: r.Methods, Headers: r.Headers, To: r.To, Rewrite: r.Rewrite,
-		Auth: Auth(r.Auth), MaxBody: int64(g.MaxBody), Policy: Policy{Timeout: value(r.Timeout), Retries: *r.Retries},
+		Auth: Auth(r.Auth), MaxBody: int64(g.MaxBody), Policy: compilePolicy(&r.Policy),
 	}
 	if r.MaxBody != nil {
 		to.MaxBody = int64(*r.MaxBody)

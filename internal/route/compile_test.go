@@ -1,6 +1,7 @@
 package route_test
 
 import (
+	"encoding/json"
 	"reflect"
 	"strings"
 	"testing"
@@ -95,6 +96,131 @@ func TestCompile(t *testing.T) {
 		}
 	}
 }
+
+const policies = `
+name: shop
+gateway:
+  tls: {cert: certs/shop.pem, key: /etc/shop-key.pem}
+  proxy_protocol: true
+  routes:
+    - path: /
+      to: order
+      breaker: {}
+      balance: {by: hash, cookie: session}
+      cache: {max_bytes: 1Ki, default_ttl: 5s, stale_if_error: 1m}
+      fallback: {stale: 5m, service: spare, body: "[]"}
+    - {path: /old, to: gone, mirror: {to: missing}}
+services:
+  order:
+    command: order
+    concurrency: {max: 200, adaptive: true}
+    calls:
+      stock:
+        try_timeout: 1s
+        retry_budget: 0.5
+        outlier: {errors: 0}
+        balance: round_robin
+        bulkhead: 50
+        hedge: {after: 50ms}
+        mirror: {to: spare, percent: 10}
+        fault: {delay: 100ms, abort: 503, abort_percent: 5}
+      spare: {fallback: {service: absent}}
+  stock: {command: stock, concurrency: 100}
+  spare: {command: spare}
+  db: {command: db, protocol: tcp, proxy_protocol: 2}
+  gone: {command: gone, profiles: [full]}
+  missing: {command: missing, profiles: [full]}
+  absent: {command: absent, profiles: [full]}
+`
+
+func compiled(t *testing.T, text string) *route.Snapshot {
+	t.Helper()
+	a := app(t, text)
+	a.Path = "/srv/shop/banyan.yaml"
+	s, err := route.Compile(route.Version{}, a, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestCompilePolicy compares whole policies, so that no field is forgotten.
+func TestCompilePolicy(t *testing.T) {
+	s := compiled(t, policies)
+	edge := s.Edges[1]
+	if want := (route.Edge{Caller: "order", Callee: "stock", Policy: route.Policy{
+		Timeout: 30 * time.Second, TryTimeout: time.Second, Retries: 1, RetryBudget: 0.5, Bulkhead: 50,
+		Outlier: &route.Outlier{Errors: 0, Base: 30 * time.Second, Max: 300 * time.Second, MaxPercent: 10},
+		Balance: &route.Balance{By: route.RoundRobin}, Hedge: &route.Hedge{After: 50 * time.Millisecond, Max: 1},
+		Mirror: &route.Mirror{To: "spare", Percent: 10},
+		Fault:  &route.Fault{Delay: 100 * time.Millisecond, DelayPercent: 100, Abort: 503, AbortPercent: 5},
+	}}); !reflect.DeepEqual(edge, want) {
+		t.Errorf("edge:\n%s\nwant:\n%s", show(edge), show(want))
+	}
+	if want := (route.Policy{
+		Timeout: 30 * time.Second, Retries: 1, RetryBudget: 0.2,
+		Breaker:  &route.Breaker{FailureRatio: 0.5, MinRequests: 20, Window: 10 * time.Second, OpenFor: 5 * time.Second},
+		Balance:  &route.Balance{By: route.HashRing, Cookie: "session"},
+		Fallback: &route.Fallback{Stale: 5 * time.Minute, Service: "spare", Status: 200, Type: "text/plain; charset=utf-8", Body: "[]"},
+		Cache:    &route.Cache{MaxBytes: 1024, MaxObject: 1024, DefaultTTL: 5 * time.Second, StaleIfError: time.Minute},
+	}); !reflect.DeepEqual(s.Gateway.Routes[0].Policy, want) {
+		t.Errorf("route:\n%s\nwant:\n%s", show(s.Gateway.Routes[0].Policy), show(want))
+	}
+}
+
+func show(v any) string {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err.Error()
+	}
+	return string(data)
+}
+
+func TestCompileServices(t *testing.T) {
+	s := compiled(t, policies)
+	for name, want := range map[string]*route.Concurrency{"order": {Max: 200, Adaptive: true}, "stock": {Max: 100}, "spare": nil} {
+		if got := s.Services[name].Concurrency; !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: concurrency %+v", name, got)
+		}
+	}
+	if db := s.Services["db"]; db.Protocol != route.TCP || db.ProxyProtocol != 2 {
+		t.Errorf("db: %+v", db)
+	}
+	for _, name := range []string{"gone", "missing", "absent"} {
+		if s.Services[name] == nil {
+			t.Errorf("%s is called, left out by the profiles, and not there", name)
+		}
+	}
+}
+
+// TestStandInsNeedNoListener: the data plane itself calls them, in the name of the edge's caller.
+func TestStandInsNeedNoListener(t *testing.T) {
+	needs, err := route.Needs(app(t, policies))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range needs {
+		if l.Role == route.RoleEdge && (l.Callee == "absent" || l.Callee == "missing") {
+			t.Errorf("%s is needed", l.ID)
+		}
+	}
+}
+
+func TestCompileGateway(t *testing.T) {
+	g := compiled(t, policies).Gateway
+	if want := (route.TLS{Cert: "/srv/shop/certs/shop.pem", Key: "/etc/shop-key.pem"}); g.TLS == nil || *g.TLS != want {
+		t.Errorf("TLS %+v, want %+v", g.TLS, want)
+	}
+	if !g.ProxyProtocol {
+		t.Error("the gateway wants no PROXY header")
+	}
+	plain := compiled(t, plainShop).Gateway
+	if plain.TLS != nil || plain.ProxyProtocol {
+		t.Errorf("%+v", plain)
+	}
+}
+
+const plainShop = "gateway: {routes: [{path: /, to: user}]}\nservices: {user: {command: user}}\n"
 
 func TestAddressNeedsADeclaredCall(t *testing.T) {
 	addrs := map[string]string{"edge/order/stock": "127.0.0.1:20002"}

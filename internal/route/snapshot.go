@@ -72,6 +72,36 @@ type Service struct {
 	Protocol Protocol `json:"protocol"`
 	// Instances that are ready. Empty: requests are answered no-ready-instance.
 	Instances []Instance `json:"instances,omitempty"`
+	// Split shares requests between revisions by weight. Empty: all instances are
+	// alike. An instance whose revision is not named gets nothing.
+	Split []Share `json:"split,omitempty"`
+	// Sticky keeps a client with its revision of a Split.
+	Sticky *Sticky `json:"sticky,omitempty"`
+	// Concurrency bounds requests in flight to each instance. Nil: unbounded.
+	Concurrency *Concurrency `json:"concurrency,omitempty"`
+	// ProxyProtocol is the version (1 or 2) of the PROXY header that connections
+	// to instances begin with. 0: none. TCP services only.
+	ProxyProtocol int `json:"proxy_protocol,omitempty"`
+}
+
+// Share is a revision's part of a split.
+type Share struct {
+	Revision string `json:"revision"`
+	Weight   int    `json:"weight"` // ≥ 0; parts of the sum
+}
+
+// Sticky says what identifies a client; one of the fields is set.
+type Sticky struct {
+	Cookie string `json:"cookie,omitempty"` // set by the data plane where the client has none
+	Header string `json:"header,omitempty"`
+}
+
+// Concurrency is a limit of requests in flight per instance.
+type Concurrency struct {
+	// Max is the limit, or where Adaptive is set, its upper bound; > 0.
+	Max int `json:"max"`
+	// Adaptive finds the limit from latency.
+	Adaptive bool `json:"adaptive,omitempty"`
 }
 
 // Instance is one running copy of a revision.
@@ -92,9 +122,93 @@ type Edge struct {
 type Policy struct {
 	// Timeout bounds the time to the response's header, tries included. 0: none.
 	Timeout time.Duration `json:"timeout,omitempty"`
+	// TryTimeout bounds the time of one try to the response's header. 0: none.
+	TryTimeout time.Duration `json:"try_timeout,omitempty"`
 	// Retries is how often a request that is safe to repeat is tried again.
-	Retries int      `json:"retries,omitempty"`
-	Breaker *Breaker `json:"breaker,omitempty"`
+	Retries int `json:"retries,omitempty"`
+	// RetryBudget is the share of requests that may be retries, 0 < b ≤ 1. 0: the default, 0.2.
+	RetryBudget float64  `json:"retry_budget,omitempty"`
+	Breaker     *Breaker `json:"breaker,omitempty"`
+	Outlier     *Outlier `json:"outlier,omitempty"` // nil: the defaults
+	Balance     *Balance `json:"balance,omitempty"` // nil: P2C
+	// Bulkhead is how many requests of the edge may be in flight. 0: any number.
+	Bulkhead int       `json:"bulkhead,omitempty"`
+	Hedge    *Hedge    `json:"hedge,omitempty"`
+	Fallback *Fallback `json:"fallback,omitempty"`
+	Mirror   *Mirror   `json:"mirror,omitempty"`
+	Cache    *Cache    `json:"cache,omitempty"`
+	Fault    *Fault    `json:"fault,omitempty"`
+}
+
+// Outlier is Envoy's outlier detection by consecutive errors; all fields are set.
+type Outlier struct {
+	Errors     int           `json:"errors"`      // consecutive 5xx answers or failures; 0: never ejects
+	Base       time.Duration `json:"base"`        // × how often the instance was ejected lately
+	Max        time.Duration `json:"max"`         // the longest ejection
+	MaxPercent int           `json:"max_percent"` // of a service's instances that may be out, at least one
+}
+
+// BalanceBy names a way to pick an instance.
+type BalanceBy string
+
+// The ways to pick.
+const (
+	P2C          BalanceBy = "p2c"           // the better of two, by requests in flight and recent latency
+	RoundRobin   BalanceBy = "round_robin"   // each in turn
+	LeastRequest BalanceBy = "least_request" // the one with the fewest requests in flight
+	HashRing     BalanceBy = "hash"          // the same instance for the same key
+)
+
+// Balance says how an edge picks instances. With HashRing one of the others is set.
+type Balance struct {
+	By     BalanceBy `json:"by"`
+	Header string    `json:"header,omitempty"` // the key is this header's value
+	Cookie string    `json:"cookie,omitempty"` // or this cookie's
+	Source bool      `json:"source,omitempty"` // or the client's address
+}
+
+// Hedge sends a request that is safe to repeat to a second instance when the first is slow.
+type Hedge struct {
+	After time.Duration `json:"after"` // > 0
+	Max   int           `json:"max"`   // extra tries, ≥ 1
+}
+
+// Fallback answers in place of a service that cannot. The first that is possible is used:
+// the cached answer, the other service, the static answer.
+type Fallback struct {
+	// Stale is the greatest age of a cached answer, past its freshness. 0: none.
+	Stale   time.Duration `json:"stale,omitempty"`
+	Service string        `json:"service,omitempty"`
+	Status  int           `json:"status,omitempty"` // 0: no static answer
+	Type    string        `json:"type,omitempty"`   // content type
+	Body    string        `json:"body,omitempty"`
+}
+
+// Mirror sends copies of requests to another service and drops its answers.
+type Mirror struct {
+	To      string  `json:"to"`
+	Percent float64 `json:"percent"` // 0 < p ≤ 100
+}
+
+// Cache keeps answers as RFC 9111 lets a shared cache.
+type Cache struct {
+	// MaxBytes bounds what is kept for the edge or route.
+	MaxBytes int64 `json:"max_bytes"`
+	// MaxObject bounds one body.
+	MaxObject int64 `json:"max_object"`
+	// DefaultTTL is for answers that say nothing of their freshness. 0: they are not kept.
+	DefaultTTL time.Duration `json:"default_ttl,omitempty"`
+	// StaleIfError serves answers so long past their freshness when the service fails,
+	// where they do not say themselves.
+	StaleIfError time.Duration `json:"stale_if_error,omitempty"`
+}
+
+// Fault spoils requests on purpose, for tests of callers.
+type Fault struct {
+	Delay        time.Duration `json:"delay,omitempty"`
+	DelayPercent float64       `json:"delay_percent,omitempty"`
+	Abort        int           `json:"abort,omitempty"` // status; 0: none
+	AbortPercent float64       `json:"abort_percent,omitempty"`
 }
 
 // Breaker is a circuit breaker per edge and instance; all fields are set.
@@ -114,6 +228,17 @@ type Gateway struct {
 	MaxHeader     int64         `json:"max_header"`
 	HeaderTimeout time.Duration `json:"header_timeout"`
 	IdleTimeout   time.Duration `json:"idle_timeout"`
+	// TLS makes the gateway's listeners speak TLS. Nil: plain text.
+	TLS *TLS `json:"tls,omitempty"`
+	// ProxyProtocol wants a PROXY header (version 1 or 2) at the start of each
+	// connection, and takes the client's address from it.
+	ProxyProtocol bool `json:"proxy_protocol,omitempty"`
+}
+
+// TLS names files in PEM that the data plane can read.
+type TLS struct {
+	Cert string `json:"cert"` // the certificate, then its chain
+	Key  string `json:"key"`
 }
 
 // JWT says how bearer tokens are verified.

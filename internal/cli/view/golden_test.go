@@ -76,6 +76,8 @@ func render(t *testing.T, ar *txtar.Archive) string {
 			lines = append(lines, c.Text)
 			lines = append(lines, c.Details...)
 		}
+	case "stats":
+		lines = view.Stats(counts(t, ar, "before.json"), counts(t, ar, "after.json"), view.StatsOptions{Width: number(set["width"]), Color: color})
 	case "report":
 		lines = view.Report(st, color)
 	default:
@@ -116,6 +118,15 @@ func status(t *testing.T, ar *txtar.Archive, name string) *banyanv1.Status {
 		t.Fatal(err)
 	}
 	return st
+}
+
+func counts(t *testing.T, ar *txtar.Archive, name string) *banyanv1.StatsResponse {
+	t.Helper()
+	s := new(banyanv1.StatsResponse)
+	if err := protojson.Unmarshal([]byte(content(ar, name)), s); err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func content(ar *txtar.Archive, name string) string {

@@ -1122,6 +1122,474 @@ func (x *LogRecord) GetLine() string {
 	return ""
 }
 
+type StatsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only edges from or to this service; "gateway" is the gateway. Empty: all.
+	Service       string `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StatsRequest) Reset() {
+	*x = StatsRequest{}
+	mi := &file_banyan_v1_control_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StatsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StatsRequest) ProtoMessage() {}
+
+func (x *StatsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_banyan_v1_control_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StatsRequest.ProtoReflect.Descriptor instead.
+func (*StatsRequest) Descriptor() ([]byte, []int) {
+	return file_banyan_v1_control_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *StatsRequest) GetService() string {
+	if x != nil {
+		return x.Service
+	}
+	return ""
+}
+
+type StatsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When counting began: the data plane's start. Counts do not decrease while it is the same.
+	Since *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=since,proto3" json:"since,omitempty"`
+	// When the counts were read.
+	Time *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
+	// In the order of caller, callee and route.
+	Edges []*EdgeStats `protobuf:"bytes,3,rep,name=edges,proto3" json:"edges,omitempty"`
+	// Requests that were counted for no edge: there are too many edges.
+	Overflow      uint64 `protobuf:"varint,4,opt,name=overflow,proto3" json:"overflow,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StatsResponse) Reset() {
+	*x = StatsResponse{}
+	mi := &file_banyan_v1_control_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StatsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StatsResponse) ProtoMessage() {}
+
+func (x *StatsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_banyan_v1_control_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StatsResponse.ProtoReflect.Descriptor instead.
+func (*StatsResponse) Descriptor() ([]byte, []int) {
+	return file_banyan_v1_control_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *StatsResponse) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *StatsResponse) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *StatsResponse) GetEdges() []*EdgeStats {
+	if x != nil {
+		return x.Edges
+	}
+	return nil
+}
+
+func (x *StatsResponse) GetOverflow() uint64 {
+	if x != nil {
+		return x.Overflow
+	}
+	return 0
+}
+
+// EdgeStats is what was counted for a call of one service to another, or for a
+// route of the gateway.
+type EdgeStats struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "gateway" for clients from outside.
+	Caller string `protobuf:"bytes,1,opt,name=caller,proto3" json:"caller,omitempty"`
+	// Empty for requests that lead nowhere.
+	Callee string `protobuf:"bytes,2,opt,name=callee,proto3" json:"callee,omitempty"`
+	// The gateway's route: host, path and what else it asks for. Empty for calls.
+	Route string `protobuf:"bytes,3,opt,name=route,proto3" json:"route,omitempty"`
+	// Requests and connections that are being served. They are counted when they end.
+	InFlight int64 `protobuf:"varint,4,opt,name=in_flight,json=inFlight,proto3" json:"in_flight,omitempty"`
+	// Of all revisions. It does not decrease.
+	Total         *Counters        `protobuf:"bytes,5,opt,name=total,proto3" json:"total,omitempty"`
+	Revisions     []*RevisionStats `protobuf:"bytes,6,rep,name=revisions,proto3" json:"revisions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EdgeStats) Reset() {
+	*x = EdgeStats{}
+	mi := &file_banyan_v1_control_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EdgeStats) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EdgeStats) ProtoMessage() {}
+
+func (x *EdgeStats) ProtoReflect() protoreflect.Message {
+	mi := &file_banyan_v1_control_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EdgeStats.ProtoReflect.Descriptor instead.
+func (*EdgeStats) Descriptor() ([]byte, []int) {
+	return file_banyan_v1_control_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *EdgeStats) GetCaller() string {
+	if x != nil {
+		return x.Caller
+	}
+	return ""
+}
+
+func (x *EdgeStats) GetCallee() string {
+	if x != nil {
+		return x.Callee
+	}
+	return ""
+}
+
+func (x *EdgeStats) GetRoute() string {
+	if x != nil {
+		return x.Route
+	}
+	return ""
+}
+
+func (x *EdgeStats) GetInFlight() int64 {
+	if x != nil {
+		return x.InFlight
+	}
+	return 0
+}
+
+func (x *EdgeStats) GetTotal() *Counters {
+	if x != nil {
+		return x.Total
+	}
+	return nil
+}
+
+func (x *EdgeStats) GetRevisions() []*RevisionStats {
+	if x != nil {
+		return x.Revisions
+	}
+	return nil
+}
+
+// RevisionStats is what was counted for one revision of the callee. One that gave
+// way to another is dropped after some minutes without a request.
+type RevisionStats struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty for requests that no instance got.
+	Revision      string    `protobuf:"bytes,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	Counters      *Counters `protobuf:"bytes,2,opt,name=counters,proto3" json:"counters,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevisionStats) Reset() {
+	*x = RevisionStats{}
+	mi := &file_banyan_v1_control_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevisionStats) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevisionStats) ProtoMessage() {}
+
+func (x *RevisionStats) ProtoReflect() protoreflect.Message {
+	mi := &file_banyan_v1_control_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevisionStats.ProtoReflect.Descriptor instead.
+func (*RevisionStats) Descriptor() ([]byte, []int) {
+	return file_banyan_v1_control_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *RevisionStats) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+func (x *RevisionStats) GetCounters() *Counters {
+	if x != nil {
+		return x.Counters
+	}
+	return nil
+}
+
+type Counters struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Requests, upgraded connections and TCP connections that ended.
+	Requests uint64 `protobuf:"varint,1,opt,name=requests,proto3" json:"requests,omitempty"`
+	// By the first digit of their status: "2xx"; "none" for those without one, TCP
+	// connections among them.
+	Statuses map[string]uint64 `protobuf:"bytes,2,rep,name=statuses,proto3" json:"statuses,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// By Banyan's error code (docs/gateway.md), where the service did not answer, or not to the end.
+	Codes map[string]uint64 `protobuf:"bytes,3,rep,name=codes,proto3" json:"codes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// Requests that failed: status 5xx, no answer, or a broken one. What the client
+	// alone is to blame for is none.
+	Errors uint64 `protobuf:"varint,4,opt,name=errors,proto3" json:"errors,omitempty"`
+	// How often requests were sent again.
+	Retries uint64 `protobuf:"varint,5,opt,name=retries,proto3" json:"retries,omitempty"`
+	// Of bodies, from callers and to them.
+	BytesIn  uint64 `protobuf:"varint,6,opt,name=bytes_in,json=bytesIn,proto3" json:"bytes_in,omitempty"`
+	BytesOut uint64 `protobuf:"varint,7,opt,name=bytes_out,json=bytesOut,proto3" json:"bytes_out,omitempty"`
+	// From a request's head to its answer's end. Upgraded connections count until
+	// the upgrade, TCP connections until an instance is connected.
+	Latency *Latency `protobuf:"bytes,8,opt,name=latency,proto3" json:"latency,omitempty"`
+	// Of these, from the first try to the answer's head.
+	Upstream      *Latency `protobuf:"bytes,9,opt,name=upstream,proto3" json:"upstream,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Counters) Reset() {
+	*x = Counters{}
+	mi := &file_banyan_v1_control_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Counters) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Counters) ProtoMessage() {}
+
+func (x *Counters) ProtoReflect() protoreflect.Message {
+	mi := &file_banyan_v1_control_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Counters.ProtoReflect.Descriptor instead.
+func (*Counters) Descriptor() ([]byte, []int) {
+	return file_banyan_v1_control_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Counters) GetRequests() uint64 {
+	if x != nil {
+		return x.Requests
+	}
+	return 0
+}
+
+func (x *Counters) GetStatuses() map[string]uint64 {
+	if x != nil {
+		return x.Statuses
+	}
+	return nil
+}
+
+func (x *Counters) GetCodes() map[string]uint64 {
+	if x != nil {
+		return x.Codes
+	}
+	return nil
+}
+
+func (x *Counters) GetErrors() uint64 {
+	if x != nil {
+		return x.Errors
+	}
+	return 0
+}
+
+func (x *Counters) GetRetries() uint64 {
+	if x != nil {
+		return x.Retries
+	}
+	return 0
+}
+
+func (x *Counters) GetBytesIn() uint64 {
+	if x != nil {
+		return x.BytesIn
+	}
+	return 0
+}
+
+func (x *Counters) GetBytesOut() uint64 {
+	if x != nil {
+		return x.BytesOut
+	}
+	return 0
+}
+
+func (x *Counters) GetLatency() *Latency {
+	if x != nil {
+		return x.Latency
+	}
+	return nil
+}
+
+func (x *Counters) GetUpstream() *Latency {
+	if x != nil {
+		return x.Upstream
+	}
+	return nil
+}
+
+// Latency is a distribution of durations, each known to 6 %.
+type Latency struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Count uint64                 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	Sum   *durationpb.Duration   `protobuf:"bytes,2,opt,name=sum,proto3" json:"sum,omitempty"`
+	P50   *durationpb.Duration   `protobuf:"bytes,3,opt,name=p50,proto3" json:"p50,omitempty"`
+	P90   *durationpb.Duration   `protobuf:"bytes,4,opt,name=p90,proto3" json:"p90,omitempty"`
+	P99   *durationpb.Duration   `protobuf:"bytes,5,opt,name=p99,proto3" json:"p99,omitempty"`
+	// Those that are not empty, the shortest durations first.
+	Buckets       []*Latency_Bucket `protobuf:"bytes,6,rep,name=buckets,proto3" json:"buckets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Latency) Reset() {
+	*x = Latency{}
+	mi := &file_banyan_v1_control_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Latency) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Latency) ProtoMessage() {}
+
+func (x *Latency) ProtoReflect() protoreflect.Message {
+	mi := &file_banyan_v1_control_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Latency.ProtoReflect.Descriptor instead.
+func (*Latency) Descriptor() ([]byte, []int) {
+	return file_banyan_v1_control_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Latency) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Latency) GetSum() *durationpb.Duration {
+	if x != nil {
+		return x.Sum
+	}
+	return nil
+}
+
+func (x *Latency) GetP50() *durationpb.Duration {
+	if x != nil {
+		return x.P50
+	}
+	return nil
+}
+
+func (x *Latency) GetP90() *durationpb.Duration {
+	if x != nil {
+		return x.P90
+	}
+	return nil
+}
+
+func (x *Latency) GetP99() *durationpb.Duration {
+	if x != nil {
+		return x.P99
+	}
+	return nil
+}
+
+func (x *Latency) GetBuckets() []*Latency_Bucket {
+	if x != nil {
+		return x.Buckets
+	}
+	return nil
+}
+
 type RestartRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Service       string                 `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
@@ -1131,7 +1599,7 @@ type RestartRequest struct {
 
 func (x *RestartRequest) Reset() {
 	*x = RestartRequest{}
-	mi := &file_banyan_v1_control_proto_msgTypes[13]
+	mi := &file_banyan_v1_control_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1143,7 +1611,7 @@ func (x *RestartRequest) String() string {
 func (*RestartRequest) ProtoMessage() {}
 
 func (x *RestartRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_banyan_v1_control_proto_msgTypes[13]
+	mi := &file_banyan_v1_control_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1156,7 +1624,7 @@ func (x *RestartRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartRequest.ProtoReflect.Descriptor instead.
 func (*RestartRequest) Descriptor() ([]byte, []int) {
-	return file_banyan_v1_control_proto_rawDescGZIP(), []int{13}
+	return file_banyan_v1_control_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RestartRequest) GetService() string {
@@ -1174,7 +1642,7 @@ type RestartResponse struct {
 
 func (x *RestartResponse) Reset() {
 	*x = RestartResponse{}
-	mi := &file_banyan_v1_control_proto_msgTypes[14]
+	mi := &file_banyan_v1_control_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1186,7 +1654,7 @@ func (x *RestartResponse) String() string {
 func (*RestartResponse) ProtoMessage() {}
 
 func (x *RestartResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_banyan_v1_control_proto_msgTypes[14]
+	mi := &file_banyan_v1_control_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1199,7 +1667,7 @@ func (x *RestartResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RestartResponse.ProtoReflect.Descriptor instead.
 func (*RestartResponse) Descriptor() ([]byte, []int) {
-	return file_banyan_v1_control_proto_rawDescGZIP(), []int{14}
+	return file_banyan_v1_control_proto_rawDescGZIP(), []int{20}
 }
 
 type ScaleRequest struct {
@@ -1212,7 +1680,7 @@ type ScaleRequest struct {
 
 func (x *ScaleRequest) Reset() {
 	*x = ScaleRequest{}
-	mi := &file_banyan_v1_control_proto_msgTypes[15]
+	mi := &file_banyan_v1_control_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1224,7 +1692,7 @@ func (x *ScaleRequest) String() string {
 func (*ScaleRequest) ProtoMessage() {}
 
 func (x *ScaleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_banyan_v1_control_proto_msgTypes[15]
+	mi := &file_banyan_v1_control_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1237,7 +1705,7 @@ func (x *ScaleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScaleRequest.ProtoReflect.Descriptor instead.
 func (*ScaleRequest) Descriptor() ([]byte, []int) {
-	return file_banyan_v1_control_proto_rawDescGZIP(), []int{15}
+	return file_banyan_v1_control_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ScaleRequest) GetService() string {
@@ -1262,7 +1730,7 @@ type ScaleResponse struct {
 
 func (x *ScaleResponse) Reset() {
 	*x = ScaleResponse{}
-	mi := &file_banyan_v1_control_proto_msgTypes[16]
+	mi := &file_banyan_v1_control_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1274,7 +1742,7 @@ func (x *ScaleResponse) String() string {
 func (*ScaleResponse) ProtoMessage() {}
 
 func (x *ScaleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_banyan_v1_control_proto_msgTypes[16]
+	mi := &file_banyan_v1_control_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1287,7 +1755,7 @@ func (x *ScaleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScaleResponse.ProtoReflect.Descriptor instead.
 func (*ScaleResponse) Descriptor() ([]byte, []int) {
-	return file_banyan_v1_control_proto_rawDescGZIP(), []int{16}
+	return file_banyan_v1_control_proto_rawDescGZIP(), []int{22}
 }
 
 type RunJobRequest struct {
@@ -1299,7 +1767,7 @@ type RunJobRequest struct {
 
 func (x *RunJobRequest) Reset() {
 	*x = RunJobRequest{}
-	mi := &file_banyan_v1_control_proto_msgTypes[17]
+	mi := &file_banyan_v1_control_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1311,7 +1779,7 @@ func (x *RunJobRequest) String() string {
 func (*RunJobRequest) ProtoMessage() {}
 
 func (x *RunJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_banyan_v1_control_proto_msgTypes[17]
+	mi := &file_banyan_v1_control_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1324,7 +1792,7 @@ func (x *RunJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunJobRequest.ProtoReflect.Descriptor instead.
 func (*RunJobRequest) Descriptor() ([]byte, []int) {
-	return file_banyan_v1_control_proto_rawDescGZIP(), []int{17}
+	return file_banyan_v1_control_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *RunJobRequest) GetJob() string {
@@ -1342,7 +1810,7 @@ type RunJobResponse struct {
 
 func (x *RunJobResponse) Reset() {
 	*x = RunJobResponse{}
-	mi := &file_banyan_v1_control_proto_msgTypes[18]
+	mi := &file_banyan_v1_control_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1354,7 +1822,7 @@ func (x *RunJobResponse) String() string {
 func (*RunJobResponse) ProtoMessage() {}
 
 func (x *RunJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_banyan_v1_control_proto_msgTypes[18]
+	mi := &file_banyan_v1_control_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1367,7 +1835,7 @@ func (x *RunJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RunJobResponse.ProtoReflect.Descriptor instead.
 func (*RunJobResponse) Descriptor() ([]byte, []int) {
-	return file_banyan_v1_control_proto_rawDescGZIP(), []int{18}
+	return file_banyan_v1_control_proto_rawDescGZIP(), []int{24}
 }
 
 type DownRequest struct {
@@ -1380,7 +1848,7 @@ type DownRequest struct {
 
 func (x *DownRequest) Reset() {
 	*x = DownRequest{}
-	mi := &file_banyan_v1_control_proto_msgTypes[19]
+	mi := &file_banyan_v1_control_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1392,7 +1860,7 @@ func (x *DownRequest) String() string {
 func (*DownRequest) ProtoMessage() {}
 
 func (x *DownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_banyan_v1_control_proto_msgTypes[19]
+	mi := &file_banyan_v1_control_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1405,7 +1873,7 @@ func (x *DownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownRequest.ProtoReflect.Descriptor instead.
 func (*DownRequest) Descriptor() ([]byte, []int) {
-	return file_banyan_v1_control_proto_rawDescGZIP(), []int{19}
+	return file_banyan_v1_control_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *DownRequest) GetForce() bool {
@@ -1423,7 +1891,7 @@ type DownResponse struct {
 
 func (x *DownResponse) Reset() {
 	*x = DownResponse{}
-	mi := &file_banyan_v1_control_proto_msgTypes[20]
+	mi := &file_banyan_v1_control_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1435,7 +1903,7 @@ func (x *DownResponse) String() string {
 func (*DownResponse) ProtoMessage() {}
 
 func (x *DownResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_banyan_v1_control_proto_msgTypes[20]
+	mi := &file_banyan_v1_control_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1448,7 +1916,68 @@ func (x *DownResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DownResponse.ProtoReflect.Descriptor instead.
 func (*DownResponse) Descriptor() ([]byte, []int) {
-	return file_banyan_v1_control_proto_rawDescGZIP(), []int{20}
+	return file_banyan_v1_control_proto_rawDescGZIP(), []int{26}
+}
+
+// Bucket counts the durations from `from` up to, but not including, `to`.
+type Latency_Bucket struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          *durationpb.Duration   `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	To            *durationpb.Duration   `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	Count         uint64                 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Latency_Bucket) Reset() {
+	*x = Latency_Bucket{}
+	mi := &file_banyan_v1_control_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Latency_Bucket) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Latency_Bucket) ProtoMessage() {}
+
+func (x *Latency_Bucket) ProtoReflect() protoreflect.Message {
+	mi := &file_banyan_v1_control_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Latency_Bucket.ProtoReflect.Descriptor instead.
+func (*Latency_Bucket) Descriptor() ([]byte, []int) {
+	return file_banyan_v1_control_proto_rawDescGZIP(), []int{18, 0}
+}
+
+func (x *Latency_Bucket) GetFrom() *durationpb.Duration {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *Latency_Bucket) GetTo() *durationpb.Duration {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *Latency_Bucket) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
 }
 
 var File_banyan_v1_control_proto protoreflect.FileDescriptor
@@ -1548,7 +2077,52 @@ const file_banyan_v1_control_proto_rawDesc = "" +
 	"\aservice\x18\x02 \x01(\tR\aservice\x12\x1a\n" +
 	"\binstance\x18\x03 \x01(\tR\binstance\x12\x16\n" +
 	"\x06stream\x18\x04 \x01(\tR\x06stream\x12\x12\n" +
-	"\x04line\x18\x05 \x01(\tR\x04line\"*\n" +
+	"\x04line\x18\x05 \x01(\tR\x04line\"(\n" +
+	"\fStatsRequest\x12\x18\n" +
+	"\aservice\x18\x01 \x01(\tR\aservice\"\xb9\x01\n" +
+	"\rStatsResponse\x120\n" +
+	"\x05since\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12.\n" +
+	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12*\n" +
+	"\x05edges\x18\x03 \x03(\v2\x14.banyan.v1.EdgeStatsR\x05edges\x12\x1a\n" +
+	"\boverflow\x18\x04 \x01(\x04R\boverflow\"\xd1\x01\n" +
+	"\tEdgeStats\x12\x16\n" +
+	"\x06caller\x18\x01 \x01(\tR\x06caller\x12\x16\n" +
+	"\x06callee\x18\x02 \x01(\tR\x06callee\x12\x14\n" +
+	"\x05route\x18\x03 \x01(\tR\x05route\x12\x1b\n" +
+	"\tin_flight\x18\x04 \x01(\x03R\binFlight\x12)\n" +
+	"\x05total\x18\x05 \x01(\v2\x13.banyan.v1.CountersR\x05total\x126\n" +
+	"\trevisions\x18\x06 \x03(\v2\x18.banyan.v1.RevisionStatsR\trevisions\"\\\n" +
+	"\rRevisionStats\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\tR\brevision\x12/\n" +
+	"\bcounters\x18\x02 \x01(\v2\x13.banyan.v1.CountersR\bcounters\"\xda\x03\n" +
+	"\bCounters\x12\x1a\n" +
+	"\brequests\x18\x01 \x01(\x04R\brequests\x12=\n" +
+	"\bstatuses\x18\x02 \x03(\v2!.banyan.v1.Counters.StatusesEntryR\bstatuses\x124\n" +
+	"\x05codes\x18\x03 \x03(\v2\x1e.banyan.v1.Counters.CodesEntryR\x05codes\x12\x16\n" +
+	"\x06errors\x18\x04 \x01(\x04R\x06errors\x12\x18\n" +
+	"\aretries\x18\x05 \x01(\x04R\aretries\x12\x19\n" +
+	"\bbytes_in\x18\x06 \x01(\x04R\abytesIn\x12\x1b\n" +
+	"\tbytes_out\x18\a \x01(\x04R\bbytesOut\x12,\n" +
+	"\alatency\x18\b \x01(\v2\x12.banyan.v1.LatencyR\alatency\x12.\n" +
+	"\bupstream\x18\t \x01(\v2\x12.banyan.v1.LatencyR\bupstream\x1a;\n" +
+	"\rStatusesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1a8\n" +
+	"\n" +
+	"CodesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\x82\x03\n" +
+	"\aLatency\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\x04R\x05count\x12+\n" +
+	"\x03sum\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x03sum\x12+\n" +
+	"\x03p50\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x03p50\x12+\n" +
+	"\x03p90\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x03p90\x12+\n" +
+	"\x03p99\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x03p99\x123\n" +
+	"\abuckets\x18\x06 \x03(\v2\x19.banyan.v1.Latency.BucketR\abuckets\x1ax\n" +
+	"\x06Bucket\x12-\n" +
+	"\x04from\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x04from\x12)\n" +
+	"\x02to\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x02to\x12\x14\n" +
+	"\x05count\x18\x03 \x01(\x04R\x05count\"*\n" +
 	"\x0eRestartRequest\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\"\x11\n" +
 	"\x0fRestartResponse\"D\n" +
@@ -1576,12 +2150,13 @@ const file_banyan_v1_control_proto_rawDesc = "" +
 	"\x0fSTATE_COMPLETED\x10\n" +
 	"\x12\x12\n" +
 	"\x0eSTATE_LEFT_OUT\x10\v\x12\x13\n" +
-	"\x0fSTATE_SCHEDULED\x10\f2\x88\x04\n" +
+	"\x0fSTATE_SCHEDULED\x10\f2\xc9\x04\n" +
 	"\x0eControlService\x12:\n" +
 	"\x05Apply\x12\x17.banyan.v1.ApplyRequest\x1a\x18.banyan.v1.ApplyResponse\x12K\n" +
 	"\tGetStatus\x12\x1b.banyan.v1.GetStatusRequest\x1a\x1c.banyan.v1.GetStatusResponse\"\x03\x90\x02\x01\x12<\n" +
 	"\x05Watch\x12\x17.banyan.v1.WatchRequest\x1a\x18.banyan.v1.WatchResponse0\x01\x129\n" +
-	"\x04Logs\x12\x16.banyan.v1.LogsRequest\x1a\x17.banyan.v1.LogsResponse0\x01\x12@\n" +
+	"\x04Logs\x12\x16.banyan.v1.LogsRequest\x1a\x17.banyan.v1.LogsResponse0\x01\x12?\n" +
+	"\x05Stats\x12\x17.banyan.v1.StatsRequest\x1a\x18.banyan.v1.StatsResponse\"\x03\x90\x02\x01\x12@\n" +
 	"\aRestart\x12\x19.banyan.v1.RestartRequest\x1a\x1a.banyan.v1.RestartResponse\x12:\n" +
 	"\x05Scale\x12\x17.banyan.v1.ScaleRequest\x1a\x18.banyan.v1.ScaleResponse\x12=\n" +
 	"\x06RunJob\x12\x18.banyan.v1.RunJobRequest\x1a\x19.banyan.v1.RunJobResponse\x127\n" +
@@ -1600,7 +2175,7 @@ func file_banyan_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_banyan_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_banyan_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_banyan_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_banyan_v1_control_proto_goTypes = []any{
 	(State)(0),                    // 0: banyan.v1.State
 	(*ApplyRequest)(nil),          // 1: banyan.v1.ApplyRequest
@@ -1616,61 +2191,89 @@ var file_banyan_v1_control_proto_goTypes = []any{
 	(*LogsRequest)(nil),           // 11: banyan.v1.LogsRequest
 	(*LogsResponse)(nil),          // 12: banyan.v1.LogsResponse
 	(*LogRecord)(nil),             // 13: banyan.v1.LogRecord
-	(*RestartRequest)(nil),        // 14: banyan.v1.RestartRequest
-	(*RestartResponse)(nil),       // 15: banyan.v1.RestartResponse
-	(*ScaleRequest)(nil),          // 16: banyan.v1.ScaleRequest
-	(*ScaleResponse)(nil),         // 17: banyan.v1.ScaleResponse
-	(*RunJobRequest)(nil),         // 18: banyan.v1.RunJobRequest
-	(*RunJobResponse)(nil),        // 19: banyan.v1.RunJobResponse
-	(*DownRequest)(nil),           // 20: banyan.v1.DownRequest
-	(*DownResponse)(nil),          // 21: banyan.v1.DownResponse
-	nil,                           // 22: banyan.v1.ApplyRequest.VariablesEntry
-	(*timestamppb.Timestamp)(nil), // 23: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 24: google.protobuf.Duration
+	(*StatsRequest)(nil),          // 14: banyan.v1.StatsRequest
+	(*StatsResponse)(nil),         // 15: banyan.v1.StatsResponse
+	(*EdgeStats)(nil),             // 16: banyan.v1.EdgeStats
+	(*RevisionStats)(nil),         // 17: banyan.v1.RevisionStats
+	(*Counters)(nil),              // 18: banyan.v1.Counters
+	(*Latency)(nil),               // 19: banyan.v1.Latency
+	(*RestartRequest)(nil),        // 20: banyan.v1.RestartRequest
+	(*RestartResponse)(nil),       // 21: banyan.v1.RestartResponse
+	(*ScaleRequest)(nil),          // 22: banyan.v1.ScaleRequest
+	(*ScaleResponse)(nil),         // 23: banyan.v1.ScaleResponse
+	(*RunJobRequest)(nil),         // 24: banyan.v1.RunJobRequest
+	(*RunJobResponse)(nil),        // 25: banyan.v1.RunJobResponse
+	(*DownRequest)(nil),           // 26: banyan.v1.DownRequest
+	(*DownResponse)(nil),          // 27: banyan.v1.DownResponse
+	nil,                           // 28: banyan.v1.ApplyRequest.VariablesEntry
+	nil,                           // 29: banyan.v1.Counters.StatusesEntry
+	nil,                           // 30: banyan.v1.Counters.CodesEntry
+	(*Latency_Bucket)(nil),        // 31: banyan.v1.Latency.Bucket
+	(*timestamppb.Timestamp)(nil), // 32: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 33: google.protobuf.Duration
 }
 var file_banyan_v1_control_proto_depIdxs = []int32{
-	22, // 0: banyan.v1.ApplyRequest.variables:type_name -> banyan.v1.ApplyRequest.VariablesEntry
+	28, // 0: banyan.v1.ApplyRequest.variables:type_name -> banyan.v1.ApplyRequest.VariablesEntry
 	7,  // 1: banyan.v1.GetStatusResponse.status:type_name -> banyan.v1.Status
 	7,  // 2: banyan.v1.WatchResponse.status:type_name -> banyan.v1.Status
 	9,  // 3: banyan.v1.Status.services:type_name -> banyan.v1.Service
 	8,  // 4: banyan.v1.Status.daemon:type_name -> banyan.v1.Process
 	8,  // 5: banyan.v1.Status.data_plane:type_name -> banyan.v1.Process
-	23, // 6: banyan.v1.Process.started_at:type_name -> google.protobuf.Timestamp
+	32, // 6: banyan.v1.Process.started_at:type_name -> google.protobuf.Timestamp
 	0,  // 7: banyan.v1.Process.state:type_name -> banyan.v1.State
-	24, // 8: banyan.v1.Process.cpu_time:type_name -> google.protobuf.Duration
+	33, // 8: banyan.v1.Process.cpu_time:type_name -> google.protobuf.Duration
 	0,  // 9: banyan.v1.Service.state:type_name -> banyan.v1.State
 	10, // 10: banyan.v1.Service.instances:type_name -> banyan.v1.Instance
-	23, // 11: banyan.v1.Service.next_run:type_name -> google.protobuf.Timestamp
+	32, // 11: banyan.v1.Service.next_run:type_name -> google.protobuf.Timestamp
 	0,  // 12: banyan.v1.Instance.state:type_name -> banyan.v1.State
-	23, // 13: banyan.v1.Instance.started_at:type_name -> google.protobuf.Timestamp
-	23, // 14: banyan.v1.Instance.ready_at:type_name -> google.protobuf.Timestamp
-	23, // 15: banyan.v1.Instance.retry_at:type_name -> google.protobuf.Timestamp
-	24, // 16: banyan.v1.Instance.cpu_time:type_name -> google.protobuf.Duration
-	23, // 17: banyan.v1.LogsRequest.since:type_name -> google.protobuf.Timestamp
-	23, // 18: banyan.v1.LogsRequest.until:type_name -> google.protobuf.Timestamp
+	32, // 13: banyan.v1.Instance.started_at:type_name -> google.protobuf.Timestamp
+	32, // 14: banyan.v1.Instance.ready_at:type_name -> google.protobuf.Timestamp
+	32, // 15: banyan.v1.Instance.retry_at:type_name -> google.protobuf.Timestamp
+	33, // 16: banyan.v1.Instance.cpu_time:type_name -> google.protobuf.Duration
+	32, // 17: banyan.v1.LogsRequest.since:type_name -> google.protobuf.Timestamp
+	32, // 18: banyan.v1.LogsRequest.until:type_name -> google.protobuf.Timestamp
 	13, // 19: banyan.v1.LogsResponse.records:type_name -> banyan.v1.LogRecord
-	23, // 20: banyan.v1.LogRecord.time:type_name -> google.protobuf.Timestamp
-	1,  // 21: banyan.v1.ControlService.Apply:input_type -> banyan.v1.ApplyRequest
-	3,  // 22: banyan.v1.ControlService.GetStatus:input_type -> banyan.v1.GetStatusRequest
-	5,  // 23: banyan.v1.ControlService.Watch:input_type -> banyan.v1.WatchRequest
-	11, // 24: banyan.v1.ControlService.Logs:input_type -> banyan.v1.LogsRequest
-	14, // 25: banyan.v1.ControlService.Restart:input_type -> banyan.v1.RestartRequest
-	16, // 26: banyan.v1.ControlService.Scale:input_type -> banyan.v1.ScaleRequest
-	18, // 27: banyan.v1.ControlService.RunJob:input_type -> banyan.v1.RunJobRequest
-	20, // 28: banyan.v1.ControlService.Down:input_type -> banyan.v1.DownRequest
-	2,  // 29: banyan.v1.ControlService.Apply:output_type -> banyan.v1.ApplyResponse
-	4,  // 30: banyan.v1.ControlService.GetStatus:output_type -> banyan.v1.GetStatusResponse
-	6,  // 31: banyan.v1.ControlService.Watch:output_type -> banyan.v1.WatchResponse
-	12, // 32: banyan.v1.ControlService.Logs:output_type -> banyan.v1.LogsResponse
-	15, // 33: banyan.v1.ControlService.Restart:output_type -> banyan.v1.RestartResponse
-	17, // 34: banyan.v1.ControlService.Scale:output_type -> banyan.v1.ScaleResponse
-	19, // 35: banyan.v1.ControlService.RunJob:output_type -> banyan.v1.RunJobResponse
-	21, // 36: banyan.v1.ControlService.Down:output_type -> banyan.v1.DownResponse
-	29, // [29:37] is the sub-list for method output_type
-	21, // [21:29] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	32, // 20: banyan.v1.LogRecord.time:type_name -> google.protobuf.Timestamp
+	32, // 21: banyan.v1.StatsResponse.since:type_name -> google.protobuf.Timestamp
+	32, // 22: banyan.v1.StatsResponse.time:type_name -> google.protobuf.Timestamp
+	16, // 23: banyan.v1.StatsResponse.edges:type_name -> banyan.v1.EdgeStats
+	18, // 24: banyan.v1.EdgeStats.total:type_name -> banyan.v1.Counters
+	17, // 25: banyan.v1.EdgeStats.revisions:type_name -> banyan.v1.RevisionStats
+	18, // 26: banyan.v1.RevisionStats.counters:type_name -> banyan.v1.Counters
+	29, // 27: banyan.v1.Counters.statuses:type_name -> banyan.v1.Counters.StatusesEntry
+	30, // 28: banyan.v1.Counters.codes:type_name -> banyan.v1.Counters.CodesEntry
+	19, // 29: banyan.v1.Counters.latency:type_name -> banyan.v1.Latency
+	19, // 30: banyan.v1.Counters.upstream:type_name -> banyan.v1.Latency
+	33, // 31: banyan.v1.Latency.sum:type_name -> google.protobuf.Duration
+	33, // 32: banyan.v1.Latency.p50:type_name -> google.protobuf.Duration
+	33, // 33: banyan.v1.Latency.p90:type_name -> google.protobuf.Duration
+	33, // 34: banyan.v1.Latency.p99:type_name -> google.protobuf.Duration
+	31, // 35: banyan.v1.Latency.buckets:type_name -> banyan.v1.Latency.Bucket
+	33, // 36: banyan.v1.Latency.Bucket.from:type_name -> google.protobuf.Duration
+	33, // 37: banyan.v1.Latency.Bucket.to:type_name -> google.protobuf.Duration
+	1,  // 38: banyan.v1.ControlService.Apply:input_type -> banyan.v1.ApplyRequest
+	3,  // 39: banyan.v1.ControlService.GetStatus:input_type -> banyan.v1.GetStatusRequest
+	5,  // 40: banyan.v1.ControlService.Watch:input_type -> banyan.v1.WatchRequest
+	11, // 41: banyan.v1.ControlService.Logs:input_type -> banyan.v1.LogsRequest
+	14, // 42: banyan.v1.ControlService.Stats:input_type -> banyan.v1.StatsRequest
+	20, // 43: banyan.v1.ControlService.Restart:input_type -> banyan.v1.RestartRequest
+	22, // 44: banyan.v1.ControlService.Scale:input_type -> banyan.v1.ScaleRequest
+	24, // 45: banyan.v1.ControlService.RunJob:input_type -> banyan.v1.RunJobRequest
+	26, // 46: banyan.v1.ControlService.Down:input_type -> banyan.v1.DownRequest
+	2,  // 47: banyan.v1.ControlService.Apply:output_type -> banyan.v1.ApplyResponse
+	4,  // 48: banyan.v1.ControlService.GetStatus:output_type -> banyan.v1.GetStatusResponse
+	6,  // 49: banyan.v1.ControlService.Watch:output_type -> banyan.v1.WatchResponse
+	12, // 50: banyan.v1.ControlService.Logs:output_type -> banyan.v1.LogsResponse
+	15, // 51: banyan.v1.ControlService.Stats:output_type -> banyan.v1.StatsResponse
+	21, // 52: banyan.v1.ControlService.Restart:output_type -> banyan.v1.RestartResponse
+	23, // 53: banyan.v1.ControlService.Scale:output_type -> banyan.v1.ScaleResponse
+	25, // 54: banyan.v1.ControlService.RunJob:output_type -> banyan.v1.RunJobResponse
+	27, // 55: banyan.v1.ControlService.Down:output_type -> banyan.v1.DownResponse
+	47, // [47:56] is the sub-list for method output_type
+	38, // [38:47] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_banyan_v1_control_proto_init() }
@@ -1684,7 +2287,7 @@ func file_banyan_v1_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_banyan_v1_control_proto_rawDesc), len(file_banyan_v1_control_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   22,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

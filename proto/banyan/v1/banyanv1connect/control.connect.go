@@ -44,6 +44,8 @@ const (
 	ControlServiceWatchProcedure = "/banyan.v1.ControlService/Watch"
 	// ControlServiceLogsProcedure is the fully-qualified name of the ControlService's Logs RPC.
 	ControlServiceLogsProcedure = "/banyan.v1.ControlService/Logs"
+	// ControlServiceStatsProcedure is the fully-qualified name of the ControlService's Stats RPC.
+	ControlServiceStatsProcedure = "/banyan.v1.ControlService/Stats"
 	// ControlServiceRestartProcedure is the fully-qualified name of the ControlService's Restart RPC.
 	ControlServiceRestartProcedure = "/banyan.v1.ControlService/Restart"
 	// ControlServiceScaleProcedure is the fully-qualified name of the ControlService's Scale RPC.
@@ -67,6 +69,9 @@ type ControlServiceClient interface {
 	Watch(context.Context, *v1.WatchRequest) (*connect.ServerStreamForClient[v1.WatchResponse], error)
 	// Logs sends records, oldest first, and goes on with new ones if asked to.
 	Logs(context.Context, *v1.LogsRequest) (*connect.ServerStreamForClient[v1.LogsResponse], error)
+	// Stats returns what the data plane has counted since it began: requests by
+	// edge, with their outcomes and latencies. Rates are differences of two answers.
+	Stats(context.Context, *v1.StatsRequest) (*v1.StatsResponse, error)
 	// Restart replaces a service's instances one by one, as an update would.
 	Restart(context.Context, *v1.RestartRequest) (*v1.RestartResponse, error)
 	// Scale sets how many instances a service has, until the app file says another number.
@@ -114,6 +119,13 @@ func NewControlServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(controlServiceMethods.ByName("Logs")),
 			connect.WithClientOptions(opts...),
 		),
+		stats: connect.NewClient[v1.StatsRequest, v1.StatsResponse](
+			httpClient,
+			baseURL+ControlServiceStatsProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("Stats")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		restart: connect.NewClient[v1.RestartRequest, v1.RestartResponse](
 			httpClient,
 			baseURL+ControlServiceRestartProcedure,
@@ -147,6 +159,7 @@ type controlServiceClient struct {
 	getStatus *connect.Client[v1.GetStatusRequest, v1.GetStatusResponse]
 	watch     *connect.Client[v1.WatchRequest, v1.WatchResponse]
 	logs      *connect.Client[v1.LogsRequest, v1.LogsResponse]
+	stats     *connect.Client[v1.StatsRequest, v1.StatsResponse]
 	restart   *connect.Client[v1.RestartRequest, v1.RestartResponse]
 	scale     *connect.Client[v1.ScaleRequest, v1.ScaleResponse]
 	runJob    *connect.Client[v1.RunJobRequest, v1.RunJobResponse]
@@ -179,6 +192,15 @@ func (c *controlServiceClient) Watch(ctx context.Context, req *v1.WatchRequest) 
 // Logs calls banyan.v1.ControlService.Logs.
 func (c *controlServiceClient) Logs(ctx context.Context, req *v1.LogsRequest) (*connect.ServerStreamForClient[v1.LogsResponse], error) {
 	return c.logs.CallServerStream(ctx, connect.NewRequest(req))
+}
+
+// Stats calls banyan.v1.ControlService.Stats.
+func (c *controlServiceClient) Stats(ctx context.Context, req *v1.StatsRequest) (*v1.StatsResponse, error) {
+	response, err := c.stats.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
 }
 
 // Restart calls banyan.v1.ControlService.Restart.
@@ -230,6 +252,9 @@ type ControlServiceHandler interface {
 	Watch(context.Context, *v1.WatchRequest, *connect.ServerStream[v1.WatchResponse]) error
 	// Logs sends records, oldest first, and goes on with new ones if asked to.
 	Logs(context.Context, *v1.LogsRequest, *connect.ServerStream[v1.LogsResponse]) error
+	// Stats returns what the data plane has counted since it began: requests by
+	// edge, with their outcomes and latencies. Rates are differences of two answers.
+	Stats(context.Context, *v1.StatsRequest) (*v1.StatsResponse, error)
 	// Restart replaces a service's instances one by one, as an update would.
 	Restart(context.Context, *v1.RestartRequest) (*v1.RestartResponse, error)
 	// Scale sets how many instances a service has, until the app file says another number.
@@ -273,6 +298,13 @@ func NewControlServiceHandler(svc ControlServiceHandler, opts ...connect.Handler
 		connect.WithSchema(controlServiceMethods.ByName("Logs")),
 		connect.WithHandlerOptions(opts...),
 	)
+	controlServiceStatsHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceStatsProcedure,
+		svc.Stats,
+		connect.WithSchema(controlServiceMethods.ByName("Stats")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	controlServiceRestartHandler := connect.NewUnaryHandlerSimple(
 		ControlServiceRestartProcedure,
 		svc.Restart,
@@ -307,6 +339,8 @@ func NewControlServiceHandler(svc ControlServiceHandler, opts ...connect.Handler
 			controlServiceWatchHandler.ServeHTTP(w, r)
 		case ControlServiceLogsProcedure:
 			controlServiceLogsHandler.ServeHTTP(w, r)
+		case ControlServiceStatsProcedure:
+			controlServiceStatsHandler.ServeHTTP(w, r)
 		case ControlServiceRestartProcedure:
 			controlServiceRestartHandler.ServeHTTP(w, r)
 		case ControlServiceScaleProcedure:
@@ -338,6 +372,10 @@ func (UnimplementedControlServiceHandler) Watch(context.Context, *v1.WatchReques
 
 func (UnimplementedControlServiceHandler) Logs(context.Context, *v1.LogsRequest, *connect.ServerStream[v1.LogsResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("banyan.v1.ControlService.Logs is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) Stats(context.Context, *v1.StatsRequest) (*v1.StatsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("banyan.v1.ControlService.Stats is not implemented"))
 }
 
 func (UnimplementedControlServiceHandler) Restart(context.Context, *v1.RestartRequest) (*v1.RestartResponse, error) {

@@ -1,0 +1,123 @@
+package proxy
+
+import (
+	"slices"
+	"time"
+
+	"github.com/banyanrun/banyan/internal/proxy/account"
+	"github.com/banyanrun/banyan/internal/proxy/loop"
+	"github.com/banyanrun/banyan/internal/route"
+)
+
+const (
+	// statsPiece is how many edges a loop copies in one turn, at about 2 µs each.
+	statsPiece = 32
+	// keepRevision is how long the counts of a revision that gave way to another are told apart.
+	keepRevision = 10 * time.Minute
+)
+
+// account is w's counts of the edge; each is asked for once a worker and table.
+func (ed *edge) account(w *worker) *account.Live {
+	at := &ed.accounts[w.loop.Index]
+	if *at == nil {
+		*at = w.counts.Edge(account.Key{Caller: ed.caller, Callee: ed.callee, Route: ed.route})
+	}
+	return *at
+}
+
+// countIn sets the edge and counts the exchange in flight on it.
+func (x *exchange) countIn(ed *edge) {
+	x.edg = ed
+	x.live = ed.account(x.w)
+	x.live.Begin()
+}
+
+// countOut counts what became of the exchange, at its end.
+func (x *exchange) countOut(en *entry) {
+	if x.live == nil { // it never came to an edge
+		x.live = x.w.counts.Edge(x.strayKey(en))
+		x.live.Begin()
+	}
+	total := x.w.loop.Clock() - x.began
+	o := account.Outcome{
+		Status: x.status, Tries: x.tries, In: x.body.taken, Out: x.out,
+		Latency: time.Duration(total), Upstream: time.Duration(x.upstreamTime),
+	}
+	if x.client == nil || x.status == 101 { // how long people stay connected is no latency
+		o.Latency = o.Upstream
+	}
+	if code := x.code(); code != "" {
+		o.Code = string(code)
+		o.Failed = meanings[code].status >= 500 // also where a gRPC client gets 200
+	}
+	o.Failed = o.Failed || x.status >= 500
+	var last *instance
+	revision := ""
+	if n := len(x.tried); n > 0 {
+		last = x.tried[n-1]
+		revision = last.revision
+	}
+	x.live.End(x.w.loop.Now(), revision, &o)
+	if x.w.spans != nil {
+		x.w.spans.add(x, last, total, &o)
+	}
+}
+
+// code is why the client did not get a service's whole answer; empty if it did.
+func (x *exchange) code() Code {
+	if x.fail == nil || x.relayed && x.done {
+		return ""
+	}
+	return x.fail.code
+}
+
+// strayKey is what a request without an edge counts for. The callee is what a
+// client says, so it counts only if there is one.
+func (x *exchange) strayKey(en *entry) account.Key {
+	if en.Role == route.RoleGateway {
+		return account.Key{Caller: route.GatewayCaller}
+	}
+	callee := en.Callee
+	if callee == "" {
+		callee = refusedCallee(x.req)
+	}
+	key := account.Key{Caller: en.Caller}
+	if svc := en.table.services[callee]; svc != nil {
+		key.Callee = svc.name
+	}
+	return key
+}
+
+// Stats is what was counted since the engine began. It waits for the loops, for
+// one turn of theirs and more if there are many edges.
+func (e *Engine) Stats() account.Snapshot {
+	s := account.Snapshot{Since: e.born, Taken: time.Now()}
+	if e.broken != nil {
+		return s
+	}
+	copies := make([][]account.Edge, len(e.workers))
+	overflow := make([]uint64, len(e.workers))
+	for from, more := 0, true; more; from += statsPiece {
+		left := make([]bool, len(e.workers)) // stays false where a loop has ended
+		e.loops.Each(func(l *loop.Loop) {
+			counts := e.workers[l.Index].counts
+			var piece []account.Edge
+			piece, left[l.Index] = counts.Copy(from, statsPiece)
+			copies[l.Index] = append(copies[l.Index], piece...)
+			overflow[l.Index] = counts.Overflow()
+		})
+		more = slices.Contains(left, true)
+	}
+	s.Edges = account.Merge(copies...)
+	for _, n := range overflow {
+		s.Overflow += n
+	}
+	if e.spans != nil {
+		s.LostSpans = e.spans.Lost()
+	}
+	before := e.loops.Loops()[0].Clock() - int64(keepRevision)
+	if stale := account.FindStale(s.Edges, before); len(stale) > 0 {
+		e.loops.Each(func(l *loop.Loop) { e.workers[l.Index].counts.Drop(stale) })
+	}
+	return s
+}

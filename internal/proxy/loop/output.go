@@ -1,0 +1,219 @@
+package loop
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// HighWater is how much output may be pending before a writer should wait for
+// Drain, in bytes.
+const HighWater = 128 << 10
+
+// Out is the gathered output: the caller appends to it and gives it to SetOut.
+func (c *Conn) Out() []byte {
+	if c.out == nil {
+		c.out = c.loop.buffers.get(Small)
+	}
+	if c.outAt >= len(c.out)-c.outAt {
+		compact(&c.out, &c.outAt)
+	}
+	return c.out
+}
+
+// compact drops the first *at bytes, which were sent: a buffer of a peer that
+// always lags behind would grow for ever.
+func compact(buf *[]byte, at *int) {
+	if *at > 0 {
+		*buf, *at = (*buf)[:copy(*buf, (*buf)[*at:])], 0
+	}
+}
+
+// SetOut takes back what Out returned, with more at its end; it goes out at the turn's end.
+func (c *Conn) SetOut(out []byte) {
+	c.out = out
+	c.mark()
+}
+
+// Reserve returns room for at least n bytes of output, to be filled and given to Commit.
+func (c *Conn) Reserve(n int) []byte {
+	out := c.Out()
+	if cap(out)-len(out) < n {
+		compact(&c.out, &c.outAt)
+		c.out = c.loop.buffers.grow(c.out, n)
+	}
+	return c.out[len(c.out):cap(c.out)]
+}
+
+// Commit adds n bytes that were filled into Reserve's room.
+func (c *Conn) Commit(n int) {
+	c.out = c.out[:len(c.out)+n]
+	c.mark()
+}
+
+// Write gathers p.
+func (c *Conn) Write(p []byte) {
+	c.Commit(copy(c.Reserve(len(p)), p))
+}
+
+// Pending is how much output was not sent yet, in bytes.
+func (c *Conn) Pending() int { return c.pending() }
+
+func (c *Conn) pending() int {
+	n := len(c.out) - c.outAt
+	if c.secure != nil {
+		n += c.secure.pending()
+	}
+	return n
+}
+
+// mark has the connection flushed at the end of the turn.
+func (c *Conn) mark() {
+	if !c.dirty && c.fd >= 0 {
+		c.dirty = true
+		c.loop.dirty = append(c.loop.dirty, c)
+	}
+}
+
+// Gather has fn called before output is sent, to write what it has. Mark is for
+// its user to say that it has something.
+func (c *Conn) Gather(fn func()) { c.gather = fn }
+
+// Mark has the connection flushed at the end of the turn.
+func (c *Conn) Mark() { c.mark() }
+
+// Flush sends now what can be sent.
+func (c *Conn) Flush() { c.flush() }
+
+// Drain waits until at most limit bytes of output are pending. deadline as in Task.Wait.
+func (c *Conn) Drain(t *Task, limit int, deadline int64) error {
+	if c.pending() > limit {
+		c.flush()
+	}
+	for c.pending() > limit {
+		if err := c.WriteErr(); err != nil {
+			return err
+		}
+		before := c.writer
+		c.writer = t
+		err := t.Wait(deadline)
+		c.writer = before
+		if err != nil {
+			return err
+		}
+	}
+	return c.WriteErr()
+}
+
+// CloseWrite ends the sending side once the output was sent.
+func (c *Conn) CloseWrite() {
+	c.halfClosing = true
+	c.mark()
+}
+
+// flush sends the gathered output as far as the socket takes it.
+func (c *Conn) flush() {
+	for c.fd >= 0 && c.flushOnce() {
+	}
+}
+
+// flushOnce sends what one call of gather has, and reports whether there may be more.
+func (c *Conn) flushOnce() bool {
+	if c.gather != nil {
+		c.gather()
+	}
+	if c.writeErr != nil {
+		c.dropOutput()
+	}
+	gathered := c.gather != nil && len(c.out) > c.outAt
+	buf, at := &c.out, &c.outAt
+	if c.secure != nil {
+		c.seal()
+		buf, at = &c.secure.out, &c.secure.outAt
+	}
+	if c.err == nil && !c.send(buf, at) {
+		if c.closing && c.closeRound == 0 {
+			c.patience()
+		}
+		return false
+	}
+	switch {
+	case gathered && c.WriteErr() == nil:
+		return true
+	case c.closing:
+		c.Abort()
+	case c.halfClosing && c.err == nil:
+		c.halfClosing = false
+		_ = unix.Shutdown(c.fd, unix.SHUT_WR)
+	}
+	return false
+}
+
+// send writes *buf from *at on and reports whether nothing is left.
+func (c *Conn) send(buf *[]byte, at *int) bool {
+	sent := false
+	for len(*buf) > *at {
+		n, errno := write(c.fd, (*buf)[*at:])
+		if errno == syscall.EAGAIN {
+			c.canWrite = false
+			break
+		}
+		if errno != 0 {
+			c.failWrite(errno)
+			return true
+		}
+		*at += n
+		c.sent += int64(n)
+		sent = true
+	}
+	if sent {
+		c.writer.Wake()
+	}
+	if len(*buf) > *at {
+		return false
+	}
+	if *buf != nil {
+		c.loop.buffers.put(*buf)
+		*buf, *at = nil, 0
+	}
+	return true
+}
+
+func (c *Conn) dropOutput() {
+	c.out, c.outAt = nil, 0
+	if c.secure != nil {
+		c.secure.out, c.secure.outAt = nil, 0
+	}
+}
+
+// Pull reads from src straight into the output, as much as is there and at most
+// limit bytes; room before and after it is the caller's, by head and tail. It
+// returns 0 and nil if there is nothing now, else as TryFill. Bytes that src
+// has buffered come first.
+func (c *Conn) Pull(src *Conn, limit int) (int, error) {
+	if b := src.Buffered(); b != nil {
+		n := min(len(b), limit)
+		c.Write(b[:n])
+		src.Consume(n)
+		return n, nil
+	}
+	if src.err != nil {
+		return 0, src.err
+	}
+	if src.secure != nil { // it is buffered in any case
+		n, err := src.TryFill()
+		if n == 0 {
+			return 0, err
+		}
+		return c.Pull(src, limit)
+	}
+	if !src.canRead {
+		return 0, nil
+	}
+	room := c.Reserve(min(limit, Large/2))
+	n, err := src.receive(room[:min(len(room), limit)])
+	if n > 0 {
+		c.Commit(n)
+	}
+	return n, err
+}

@@ -1,0 +1,63 @@
+package proxy
+
+import (
+	"encoding/hex"
+	"time"
+
+	"github.com/banyanrun/banyan/internal/proxy/account"
+	"github.com/banyanrun/banyan/internal/proxy/loop"
+)
+
+// spanFlush is the longest a span stays with its worker.
+const spanFlush = time.Second
+
+// spanBuffer is a worker's spans.
+type spanBuffer struct {
+	batch *account.Batch
+	every bool // also of traces that are not sampled
+	loop  *loop.Loop
+	timer *loop.Timer
+	// epoch is the loop's time 0 in nanoseconds since 1970. It is read anew with
+	// each batch, so that spans follow a clock that is set.
+	epoch int64
+}
+
+func newSpanBuffer(s *account.Spans, every bool, l *loop.Loop) *spanBuffer {
+	b := &spanBuffer{batch: s.Batch(), every: every, loop: l}
+	b.timer = l.NewTimer(b.batch.Flush)
+	return b
+}
+
+// add records the exchange, which took total nanoseconds. last is the instance
+// that had it last; nil: none.
+func (b *spanBuffer) add(x *exchange, last *instance, total int64, o *account.Outcome) {
+	if x.trace.trace == nil || !x.trace.sampled && !b.every {
+		return
+	}
+	if b.batch.Len() == 0 {
+		b.epoch = time.Now().UnixNano() - b.loop.Clock()
+	}
+	s := b.batch.Next()
+	decodeHex(s.Trace[:], x.trace.trace)
+	decodeHex(s.ID[:], x.trace.span)
+	decodeHex(s.Parent[:], x.trace.parent)
+	s.Caller, s.Callee, s.Route = x.edg.caller, x.edg.callee, x.edg.route
+	if last != nil {
+		s.Instance, s.Revision = last.id, last.revision
+	}
+	s.Start, s.Duration = b.epoch+x.began, time.Duration(total)
+	s.Status, s.Code, s.Failed, s.Tries = o.Status, o.Code, o.Failed, o.Tries
+	if !b.timer.IsSet() {
+		b.timer.Set(b.loop.Now() + int64(spanFlush))
+	}
+}
+
+// decodeHex reads digits that were checked, or made here.
+func decodeHex(dst, digits []byte) { _, _ = hex.Decode(dst, digits) }
+
+// flush hands on what there is.
+func (b *spanBuffer) flush() {
+	if b != nil {
+		b.batch.Flush()
+	}
+}
