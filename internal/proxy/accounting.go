@@ -6,6 +6,7 @@ import (
 
 	"github.com/banyanrun/banyan/internal/proxy/account"
 	"github.com/banyanrun/banyan/internal/proxy/loop"
+	"github.com/banyanrun/banyan/internal/proxy/message"
 	"github.com/banyanrun/banyan/internal/route"
 )
 
@@ -50,7 +51,7 @@ func (x *exchange) countOut(en *entry) {
 		o.Code = string(code)
 		o.Failed = meanings[code].status >= 500 // also where a gRPC client gets 200
 	}
-	o.Failed = o.Failed || x.status >= 500
+	o.Failed = o.Failed || x.status >= 500 || x.relayed && (x.grpcFailed || failedGRPC(x.resp.Fields))
 	var last *instance
 	revision := ""
 	if n := len(x.tried); n > 0 {
@@ -63,9 +64,26 @@ func (x *exchange) countOut(en *entry) {
 	}
 }
 
+// failedGRPC reports whether a gRPC answer's trailers, or its head if it has no
+// body, say that the service failed. The status codes are those that
+// OpenTelemetry takes for a server's errors:
+// https://opentelemetry.io/docs/specs/semconv/rpc/grpc/
+func failedGRPC(fields []message.Field) bool {
+	for i := range fields {
+		if fields[i].ID != message.GrpcStatus {
+			continue
+		}
+		switch string(fields[i].Value) {
+		case "2", "4", "12", "13", "14", "15": // unknown, deadline, unimplemented, internal, unavailable, data loss
+			return true
+		}
+	}
+	return false
+}
+
 // code is why the client did not get a service's whole answer; empty if it did.
 func (x *exchange) code() Code {
-	if x.fail == nil || x.relayed && x.done {
+	if x.fail == nil || x.relayed && x.done && !x.stoodIn {
 		return ""
 	}
 	return x.fail.code

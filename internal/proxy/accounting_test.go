@@ -14,7 +14,9 @@ import (
 	"time"
 
 	"github.com/banyanrun/banyan/internal/proxy/account"
+	"github.com/banyanrun/banyan/internal/proxy/loop"
 	"github.com/banyanrun/banyan/internal/route"
+	pb "google.golang.org/grpc/interop/grpc_testing"
 )
 
 // counted is what the engine counted for an edge.
@@ -114,6 +116,38 @@ func TestStatsOfRetries(t *testing.T) {
 	if e := r.counted("x", "none", ""); len(e.Revisions) != 1 || e.Revisions[0].Revision != "" ||
 		e.Revisions[0].Errors != 1 || e.Revisions[0].Codes[string(NoReadyInstance)] != 1 || !e.Revisions[0].Upstream.IsZero() {
 		t.Errorf("%+v", e)
+	}
+}
+
+// TestStatsOfGRPC: what failed stands in the trailers, or in the head of an answer without a body.
+func TestStatsOfGRPC(t *testing.T) {
+	r := newRig(t)
+	r.service("s", route.H2C, "s-1", grpcService(t, &testService{}))
+	edge := r.edge("x", "s", route.Policy{})
+	r.apply()
+	c := grpcClient(t, edge)
+	for n, call := range []func() error{
+		func() error { _, err := c.UnaryCall(t.Context(), &pb.SimpleRequest{}); return err },
+		func() error { // not found: it is the caller who asked for it
+			_, err := c.UnaryCall(t.Context(), &pb.SimpleRequest{ResponseStatus: &pb.EchoStatus{Code: 5}})
+			return err
+		},
+		func() error { // in the head
+			_, err := c.UnaryCall(t.Context(), &pb.SimpleRequest{ResponseStatus: &pb.EchoStatus{Code: 13}})
+			return err
+		},
+		func() error { // in trailers
+			st, err := c.StreamingOutputCall(t.Context(), &pb.StreamingOutputCallRequest{ResponseParameters: []*pb.ResponseParameters{{Size: 10}}})
+			for err == nil {
+				_, err = st.Recv()
+			}
+			return err
+		},
+	} {
+		err := call()
+		if got, want := r.total("x", "s", ""), uint64(max(0, n-1)); got.Errors != want || got.Requests != uint64(n+1) || got.Status[2] != got.Requests {
+			t.Errorf("after %v: %d errors, want %d; %+v", err, got.Errors, want, got)
+		}
 	}
 }
 
@@ -241,6 +275,29 @@ func TestStatsOfManyEdges(t *testing.T) {
 	r.e.Close()
 	if s := r.e.Stats(); len(s.Edges) != 0 {
 		t.Errorf("after the end: %d edges", len(s.Edges))
+	}
+}
+
+// TestStatsDropOldRevisions: those that gave way to another long ago are told apart no more.
+func TestStatsDropOldRevisions(t *testing.T) {
+	r := newRig(t)
+	key := account.Key{Caller: "x", Callee: "s"}
+	r.e.loops.Each(func(l *loop.Loop) {
+		live := r.e.workers[l.Index].counts.Edge(key)
+		for revision, used := range map[string]int64{"r1": -2 * int64(keepRevision), "r2": l.Clock()} {
+			live.Begin()
+			live.End(used, revision, &account.Outcome{Status: 200})
+		}
+	})
+	loops := uint64(len(r.e.workers))
+	if e := r.counted("x", "s", ""); len(e.Revisions) != 2 || e.Past.Requests != 0 {
+		t.Errorf("%+v", e)
+	}
+	if e := r.counted("x", "s", ""); len(e.Revisions) != 1 || e.Revisions[0].Revision != "r2" || e.Past.Requests != loops {
+		t.Errorf("%+v", e)
+	}
+	if n := r.total("x", "s", ""); n.Requests != 2*loops {
+		t.Errorf("%+v", n)
 	}
 }
 

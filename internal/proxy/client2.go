@@ -165,23 +165,8 @@ func (cc *client2) Trailers(s *h2.Stream, h *message.Head) {
 		cc.w.putHead(h)
 		return
 	}
-	for i := range h.Fields {
-		if f := &h.Fields[i]; !mayTrail(f) {
-			f.ID = message.Removed
-		}
-	}
-	st.body.tail, st.body.ended = h, true
+	st.body.finish(h)
 	st.x.task.Wake()
-}
-
-// mayTrail reports whether a client's trailer is passed on: not if it would mean
-// something in a head, to a service that does not tell trailers from heads.
-func mayTrail(f *message.Field) bool {
-	switch f.ID {
-	case message.Other, message.ETag, message.GrpcMessage, message.GrpcStatus:
-		return !forgeable(f)
-	}
-	return false
 }
 
 func (cc *client2) Reset(s *h2.Stream, _ h2.Code) { cc.wake(s) }
@@ -218,8 +203,8 @@ func (st *stream2) consume(n int) {
 func (st *stream2) trailers() []message.Field { return st.body.trailers() }
 
 func (st *stream2) respond(h *message.Head, alone bool) {
-	if alone && h.Body == message.None && h.Length > 0 {
-		h.Body = message.Sized // an answer to HEAD, or a 304: the length is told
+	if alone && h.Body == message.None && h.Length > 0 && h.Status != 304 {
+		h.Body = message.Sized // an answer to HEAD: the length is told; with a 304 net/http's client waits for a body
 	}
 	st.s.WriteHead(h, alone)
 	st.ended = st.ended || alone && h.Status >= 200

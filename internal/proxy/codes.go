@@ -96,4 +96,6 @@ type failure struct {
 	detail   string
 	// retryAfter in seconds; 0: not said.
 	retryAfter int
+	// as is the status, if not the code's own; 0: it is.
+	as int
 }

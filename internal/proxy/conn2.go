@@ -133,6 +133,26 @@ func (b *body2) add(p []byte, end bool) {
 	b.ended = b.ended || end
 }
 
+// finish ends the body with those of the trailers in tail that are passed on.
+func (b *body2) finish(tail *message.Head) {
+	for i := range tail.Fields {
+		if f := &tail.Fields[i]; !mayTrail(f) {
+			f.ID = message.Removed
+		}
+	}
+	b.tail, b.ended = tail, true
+}
+
+// mayTrail reports whether a trailer is passed on: not if it would mean something
+// in a head, to who does not tell trailers from heads (RFC 9110, 6.5.1).
+func mayTrail(f *message.Field) bool {
+	switch f.ID {
+	case message.Other, message.ETag, message.GrpcMessage, message.GrpcStatus:
+		return !forgeable(f)
+	}
+	return false
+}
+
 // rest is what came, and whether the body ends with it.
 func (b *body2) rest() ([]byte, bool) { return b.buf[b.at:], b.ended }
 

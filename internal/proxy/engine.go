@@ -59,6 +59,8 @@ type Engine struct {
 
 	table   atomic.Pointer[table]
 	ejector policy.Ejector
+	// unmirrored is how many requests should have been copied and were not.
+	unmirrored atomic.Int64
 
 	mu        sync.Mutex // guards what follows
 	instances map[instanceKey]*instance

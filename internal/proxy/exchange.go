@@ -53,6 +53,13 @@ type exchange struct {
 	splitKey uint64           // what tells the client to the service's split; 0: not known yet
 	cookie   []byte           // to be set, so that the client stays with its revision; nil: none
 	bulkhead *policy.Bulkhead // where the exchange has a place; nil: nowhere
+	mirror   *edge            // where a copy is to go once the body has come; nil: nowhere
+	hedges   []*hedge         // tries that are on beside the exchange's own
+	hedged   int              // how many there were
+	hedgeAt  int64            // when one more is due; 0: never
+	fallback []byte           // who answers in place of the service; nil: nobody
+	stoodIn  bool             // the answer is not the service's, and no failure
+	caching
 
 	tried        []*instance
 	tries        int // how often the request was sent
@@ -62,6 +69,7 @@ type exchange struct {
 	out          int64 // bytes of body sent to the client
 	upstreamTime int64 // nanoseconds to the answer's head
 	relayed      bool  // the answer is the service's
+	grpcFailed   bool  // its trailers say so
 	preflight    bool
 	tooLarge     bool // the head is more than max_header
 	path         cleanPath
@@ -79,6 +87,7 @@ func (x *exchange) reset() {
 	clear(x.adjust)
 	*x = exchange{
 		e: x.e, w: x.w, req: x.req, resp: x.resp, body: x.body, tried: x.tried[:0], adjust: x.adjust[:0], path: x.path,
+		hedges: x.hedges[:0],
 	}
 }
 
@@ -95,20 +104,35 @@ func (x *exchange) run() {
 	x.sent = x.w.loop.Now()
 	x.setLimit()
 	x.askUpgrade()
-	if !x.occupy() {
-		x.answer(x.fail)
+	if x.fromCache() {
 		return
 	}
-	x.edg.budget.Request()
+	x.planMirror()
 	x.body.begin(x)
-	if x.tryAll() {
-		x.upstreamTime = x.w.loop.Clock() - x.sent
+	ok := x.occupy() && x.spoil() && x.send()
+	switch {
+	case x.standIn(ok):
+	case ok:
 		x.relay()
 		x.chosen.inst.release()
-	} else {
+	default:
 		x.answer(x.fail)
 	}
+	x.keepAnswer()
 	x.vacate()
+}
+
+// send sends the request until there is an answer to relay; see tryAll.
+func (x *exchange) send() bool {
+	x.edg.budget.Request()
+	if x.body.ended {
+		x.sendMirror()
+	}
+	if !x.tryAll() {
+		return false
+	}
+	x.upstreamTime = x.w.loop.Clock() - x.sent
+	return true
 }
 
 // occupy takes a place among the edge's requests in flight, if they are bounded.

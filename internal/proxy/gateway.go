@@ -268,9 +268,6 @@ func (x *exchange) log() {
 	if n := len(x.tried); n > 0 {
 		rec.instance, rec.revision = x.tried[n-1].id, x.tried[n-1].revision
 	}
-	if x.fail != nil && (!x.relayed || !x.done) {
-		rec.code = x.fail.code
-	}
 	x.w.log.add(rec)
 }
 

@@ -3,7 +3,6 @@ package proxy
 import (
 	"bytes"
 	"net/netip"
-	"strings"
 
 	"github.com/banyanrun/banyan/internal/proxy/message"
 )
@@ -72,7 +71,7 @@ func forwardedBy(h *message.Head, from netip.Addr, secure bool) (clientIP []byte
 func forgeable(f *message.Field) bool {
 	switch f.ID {
 	case message.XForwardedFor, message.XForwardedHost, message.XForwardedProto, message.XRealIP, message.Forwarded,
-		message.BanyanCaller, message.BanyanDeadline, message.BanyanError:
+		message.BanyanCache, message.BanyanCaller, message.BanyanDeadline, message.BanyanError, message.BanyanFallback, message.BanyanMirror:
 		return true
 	case message.Other:
 	default:
@@ -87,15 +86,30 @@ func forgeable(f *message.Field) bool {
 	if bytes.IndexByte(name, '_') >= 0 {
 		name = dashed(name)
 	}
-	low := strings.ToLower(string(name))
-	return strings.HasPrefix(low, "x-forwarded-") || strings.HasPrefix(low, "banyan-") || low == "forwarded" || low == "x-real-ip"
+	return foldPrefix(name, "x-forwarded-") || foldPrefix(name, "banyan-") ||
+		message.EqualFold(name, "forwarded") || message.EqualFold(name, "x-real-ip")
 }
 
-// sign makes the answer's head the data plane's: it alone says Banyan-Error and X-Request-Id.
+// foldPrefix reports whether name begins with prefix but for case.
+func foldPrefix(name []byte, prefix string) bool {
+	return len(name) >= len(prefix) && message.EqualFold(name[:len(prefix)], prefix)
+}
+
+// sign makes the service's head the data plane's: it alone says Banyan-Error and
+// the like, and X-Request-Id.
 func (x *exchange) sign(h *message.Head) {
-	h.Remove(message.BanyanError)
-	h.Remove(message.ProxyAuthenticate)
+	for i := range h.Fields {
+		switch f := &h.Fields[i]; f.ID {
+		case message.BanyanError, message.BanyanCache, message.BanyanFallback, message.ProxyAuthenticate:
+			f.ID = message.Removed
+		default:
+		}
+	}
+	x.cacheSees(h)
 	h.Set(message.XRequestID, x.reqID)
+	if x.fallback != nil {
+		h.Set(message.BanyanFallback, x.fallback)
+	}
 	x.giveCookie(h)
 	x.adjustHead(h)
 }

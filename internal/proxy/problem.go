@@ -43,6 +43,9 @@ func (f *failure) compose(req, h *message.Head, requestID []byte) []byte {
 		f.composeGRPC(h, m)
 		return nil
 	}
+	if f.as != 0 {
+		m.status = f.as
+	}
 	p := problem{
 		Type: "about:blank", Title: m.title, Status: m.status, Code: f.code, Detail: f.detail,
 		Caller: f.caller, Service: f.service, Instance: f.instance, Request: string(requestID),
@@ -50,6 +53,9 @@ func (f *failure) compose(req, h *message.Head, requestID []byte) []byte {
 	body, _ := json.Marshal(p) // strings and numbers only: cannot fail
 	body = append(body, '\n')
 	h.Status = m.status
+	if bodyless(m.status) {
+		return nil
+	}
 	h.Add(message.ContentType, []byte("application/problem+json"))
 	h.Add(message.CacheControl, []byte("no-store"))
 	h.Body, h.Length = message.Sized, int64(len(body))
@@ -76,6 +82,9 @@ func (f *failure) composeGRPC(h *message.Head, m meaning) {
 func (f *failure) status(grpc bool) int {
 	if grpc {
 		return 200
+	}
+	if f.as != 0 {
+		return f.as
 	}
 	if m, ok := meanings[f.code]; ok {
 		return m.status

@@ -26,7 +26,9 @@ func (x *exchange) relay() {
 			x.broken(inst, err)
 			return
 		}
-		x.client.end(x.up.trailers())
+		trailers := x.up.trailers()
+		x.grpcFailed = failedGRPC(trailers)
+		x.client.end(trailers)
 	}
 	x.done = true
 	x.finish(x.body.over)
@@ -64,7 +66,7 @@ func (x *exchange) relayBody() error {
 
 // pull moves what there is of the answer's body to the client, as much as it takes.
 func (x *exchange) pull() (moved, done bool, err error) {
-	if direct, ok := x.up.(puller); ok {
+	if direct, ok := x.up.(puller); ok && x.fill == nil {
 		if to := x.client.plain(); to != nil {
 			n, done, err := direct.pullInto(to, x.client.room())
 			x.out += int64(n)
@@ -84,6 +86,7 @@ func (x *exchange) pull() (moved, done bool, err error) {
 			p, last = p[:room], false
 		}
 		n := x.client.write(p)
+		x.keep(p[:n])
 		x.up.consume(n)
 		x.out += int64(n)
 		switch {

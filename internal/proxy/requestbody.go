@@ -44,7 +44,8 @@ func (b *requestBody) begin(x *exchange) {
 	b.x = x
 	b.none = x.req.Body == message.None
 	b.ended = b.none
-	b.keep = x.edg.policy.Retries > 0 && idempotent(x.req.Method)
+	p := &x.edg.policy
+	b.keep = x.mirror != nil || x.edg.fallback != nil || (p.Retries > 0 || p.Hedge != nil) && idempotent(x.req.Method)
 	b.lost = !b.keep
 }
 
@@ -74,6 +75,7 @@ func (b *requestBody) push(up upstream) (moved bool, err error) {
 		case last && n == len(p):
 			b.over, b.ended = true, true
 			up.end(b.x.client.trailers())
+			b.x.sendMirror()
 			return true, nil
 		case n == 0:
 			return moved, nil

@@ -75,6 +75,8 @@ type upstream interface {
 	untouched() bool
 	// stream returns the connection for bytes in both directions after a 101; nil: there is none.
 	stream() *loop.Conn
+	// wakes makes t the task that is woken, in place of that which began the exchange.
+	wakes(t *loop.Task)
 	// finish ends the use of the connection; it is kept for others if the
 	// exchange was complete.
 	finish(complete bool)

@@ -3,6 +3,7 @@ package proxy
 import (
 	"slices"
 
+	"github.com/banyanrun/banyan/internal/proxy/cache"
 	"github.com/banyanrun/banyan/internal/proxy/policy"
 	"github.com/banyanrun/banyan/internal/route"
 )
@@ -15,6 +16,7 @@ type edgeState struct {
 	share     float64 // of budget
 	breakers  map[*instance]*policy.Breaker
 	balancers map[string]keptBalancer // by revision; "": of all instances
+	cache     *cache.Cache            // nil: none
 }
 
 // keptBalancer is a balancer and what it was made of.
@@ -30,6 +32,18 @@ func (s *edgeState) budgetFor(share float64) *policy.Budget {
 		s.budget, s.share = policy.NewBudget(share), share
 	}
 	return s.budget
+}
+
+// cacheFor returns the cache that cfg wants; nil: none.
+func (s *edgeState) cacheFor(cfg *route.Cache) (*cache.Cache, error) {
+	var err error
+	switch {
+	case cfg == nil:
+		s.cache = nil
+	case s.cache == nil || s.cache.Config() != *cfg:
+		s.cache, err = cache.New(*cfg)
+	}
+	return s.cache, err
 }
 
 // poolsFor returns the pools of an edge with policy p to svc: one, or one for

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/banyanrun/banyan/internal/proxy/account"
+	"github.com/banyanrun/banyan/internal/proxy/cache"
 	"github.com/banyanrun/banyan/internal/proxy/policy"
 	"github.com/banyanrun/banyan/internal/route"
 )
@@ -45,6 +46,13 @@ type entry struct {
 type edgeKey struct {
 	caller, callee string
 	route          string // "", or the route's host and path
+	part           string // "", or what the edge is to another one: "fallback", "mirror"
+}
+
+// to names the way to another service that belongs to the edge k.
+func (k edgeKey) to(part, callee string) edgeKey {
+	k.route, k.part, k.callee = k.callee+" "+k.route, part, callee
+	return k
 }
 
 // edge is one way to a service.
@@ -58,6 +66,9 @@ type edge struct {
 	pools      []pool // one, or one for each share of the service's split
 	budget     *policy.Budget
 	state      *edgeState
+	cache      *cache.Cache    // nil: none
+	fallback   *edge           // nil: none
+	mirror     *edge           // nil: none
 	accounts   []*account.Live // by worker, each touched on its loop only
 }
 
@@ -148,6 +159,16 @@ func (e *Engine) compileEdge(t *table, k edgeKey, p route.Policy, states map[edg
 	states[k] = ed.state
 	ed.budget = ed.state.budgetFor(p.RetryBudget)
 	ed.pools = ed.state.poolsFor(ed.svc, &p)
+	var err error
+	if ed.cache, err = ed.state.cacheFor(p.Cache); err != nil {
+		e.log.Error("cache", "caller", k.caller, "service", k.callee, "error", err) // the edge goes without
+	}
+	if f := p.Fallback; f != nil && f.Service != "" {
+		ed.fallback = e.compileEdge(t, k.to("fallback", f.Service), route.Policy{Timeout: p.Timeout, TryTimeout: p.TryTimeout, Retries: p.Retries}, states)
+	}
+	if m := p.Mirror; m != nil {
+		ed.mirror = e.compileEdge(t, k.to("mirror", m.To), route.Policy{}, states)
+	}
 	ed.accounts = make([]*account.Live, len(e.workers))
 	t.edges[k] = ed
 	return ed

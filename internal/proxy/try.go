@@ -40,10 +40,12 @@ func (x *exchange) tryAll() bool {
 		case answered:
 			return true
 		case given:
+			x.dropHedges()
 			return false
 		case again:
 		}
 	}
+	x.dropHedges()
 	return false
 }
 
@@ -51,6 +53,7 @@ func (x *exchange) tryAll() bool {
 func (x *exchange) tryChosen() outcome {
 	err := x.try(x.chosen.inst)
 	if err == nil {
+		x.dropHedges()
 		return x.weigh()
 	}
 	c := x.chosen
@@ -69,7 +72,19 @@ func (x *exchange) tryChosen() outcome {
 	}
 	x.judge(c, v)
 	c.inst.release()
-	if v == policy.Bad && !errors.Is(err, errTimeout) && repeatable && x.mayRetry() {
+	if v != policy.Bad || errors.Is(err, errTimeout) || !repeatable {
+		return given
+	}
+	if len(x.hedges) > 0 {
+		switch won, err := x.awaitHedges(); {
+		case won:
+			return x.weigh()
+		case err != nil:
+			x.fail, _ = x.explain(err, c.inst)
+			return given
+		}
+	}
+	if x.mayRetry() {
 		return again
 	}
 	return given
@@ -106,6 +121,7 @@ func (x *exchange) try(inst *instance) error {
 	x.body.attempt()
 	x.tellDeadline()
 	up.send(x.req, x.body.none)
+	x.planHedge()
 	return x.awaitHead()
 }
 
@@ -120,7 +136,7 @@ func (x *exchange) whichTimeout(err error) error {
 	case x.until != 0 && now >= x.until:
 		return errTryTimeout
 	}
-	return err
+	return dialError{err}
 }
 
 // awaitHead sends the body as far as it is there until the answer's head comes.
@@ -148,14 +164,29 @@ func (x *exchange) awaitHead() error {
 		if x.pace > 0 && !x.body.over && x.up.room() > 0 {
 			pace = progress + int64(x.pace)
 		}
-		err = x.wait(sooner(x.until, pace))
-		if errors.Is(err, errTimeout) && pace != 0 && x.w.loop.Now() >= pace && sooner(pace, x.until) == pace {
-			return errPace
+		if x.overtaken() {
+			return nil
 		}
-		if err != nil {
-			return x.whichTimeout(err)
+		if err := x.waitForHead(pace); err != nil {
+			return err
 		}
 	}
+}
+
+// waitForHead gives way until something happens, the try's time is over, the
+// client made no progress until pace (0: it need not), or another try is due.
+func (x *exchange) waitForHead(pace int64) error {
+	end := sooner(x.until, pace)
+	err := x.wait(sooner(end, x.hedgeDue()))
+	switch {
+	case !errors.Is(err, errTimeout):
+		return err
+	case end == 0 || x.w.loop.Now() < end:
+		return nil
+	case end == pace:
+		return errPace
+	}
+	return x.whichTimeout(err)
 }
 
 // informational passes a 1xx on and reports whether it was one that more answers follow.

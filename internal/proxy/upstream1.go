@@ -222,6 +222,11 @@ func (u *upstream1) untouched() bool { return u.reused && !u.touched }
 
 func (u *upstream1) stream() *loop.Conn { return u.c }
 
+func (u *upstream1) wakes(t *loop.Task) {
+	u.c.Reader(t)
+	u.c.Writer(t)
+}
+
 // pullInto reads payload straight into the client's output, where all that
 // follows for a while is payload.
 func (u *upstream1) pullInto(to *loop.Conn, limit int) (n int, done bool, err error) {

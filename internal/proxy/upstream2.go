@@ -156,7 +156,7 @@ func (sc *server2) Trailers(s *h2.Stream, h *message.Head) {
 		sc.w.putHead(h)
 		return
 	}
-	call.body.tail, call.body.ended = h, true
+	call.body.finish(h)
 	call.task.Wake()
 }
 
@@ -265,6 +265,8 @@ func (u *call2) unsent() bool { return u.err != nil || u.s.Unprocessed() }
 func (u *call2) untouched() bool { return u.unsent() }
 
 func (u *call2) stream() *loop.Conn { return nil }
+
+func (u *call2) wakes(t *loop.Task) { u.task = t }
 
 func (u *call2) finish(bool) {
 	for _, h := range u.heads {

@@ -16,6 +16,7 @@ type worker struct {
 	e         *Engine
 	loop      *loop.Loop
 	inFlight  atomic.Int64    // requests, upgraded connections, TCP relays
+	mirrors   int             // copies of requests in flight
 	exchanges []*exchange     // unused
 	heads     []*message.Head // unused
 	streams2  []*stream2      // unused

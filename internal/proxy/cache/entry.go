@@ -81,6 +81,12 @@ func (e *Entry) Usable(now time.Time) bool {
 	return e.Age(now) < e.term.fresh+e.term.stale
 }
 
+// UsableFor is as Usable with a time past its freshness that its user chooses,
+// where the answer does not forbid that (RFC 9111, section 4.2.4).
+func (e *Entry) UsableFor(now time.Time, stale time.Duration) bool {
+	return !e.term.strict && e.Age(now) < e.term.fresh+stale
+}
+
 // Answer writes the entry into to, which is empty, as the answer to req, and
 // returns the body to send: nil for a HEAD and where to became 304 Not
 // Modified. Nothing is copied; the body must not be changed.

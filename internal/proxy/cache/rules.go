@@ -47,6 +47,7 @@ type term struct {
 	fresh  time.Duration // from its origin
 	stale  time.Duration // and after that, if the service fails
 	shared bool          // also for requests with Authorization
+	strict bool          // never when stale
 }
 
 // judge decides whether resp, the answer to req, may be kept (RFC 9111, section
@@ -63,8 +64,9 @@ func judge(cfg *route.Cache, req, resp *message.Head, now time.Time) (term, bool
 		fresh = cfg.DefaultTTL
 	}
 	t.fresh = fresh
+	t.strict = d.revalidate || d.sMaxAge >= 0
 	switch {
-	case d.revalidate || d.sMaxAge >= 0: // sections 5.2.2.2, 5.2.2.8 and 5.2.2.10
+	case t.strict: // sections 5.2.2.2, 5.2.2.8 and 5.2.2.10
 	case d.staleIfError >= 0:
 		t.stale = time.Duration(d.staleIfError) * time.Second
 	default:

@@ -19,9 +19,9 @@ const (
 	typeGoAway
 	typeWindow
 	typeContinuation
-
-	typePriorityUpdate = 0x10 // RFC 9218 section 7.1
 )
+
+const typePriorityUpdate = 0x10 // RFC 9218 section 7.1
 
 // Flags of frames.
 const (

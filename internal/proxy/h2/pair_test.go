@@ -97,7 +97,7 @@ func (x *caller) Data(s *Stream, p []byte, end bool) {
 func (x *caller) Trailers(s *Stream, h *message.Head) {
 	k := s.Owner.(*call)
 	if v, _ := h.Lookup("x-sum"); !k.trailers || string(v) != strconv.Itoa(len(k.body)) {
-		x.t.Fatalf("trailers %q", h.Fields)
+		x.t.Fatalf("trailers %v", h.Fields)
 	}
 	x.finish(k)
 }

@@ -95,7 +95,7 @@ func (r *reading) field(f *hpack.Field) bool {
 }
 
 func (r *reading) add(f *hpack.Field) {
-	r.h.Fields = append(r.h.Fields, message.Field{Name: f.Name, Value: f.Value, ID: f.ID})
+	r.h.Fields = append(r.h.Fields, message.Field{Name: f.Name, Value: f.Value, ID: f.ID, Never: f.Never})
 }
 
 // trailer takes a field of a trailer section. Those that frame or route a
@@ -214,7 +214,7 @@ func (r *reading) request() bool {
 		return false
 	}
 	if string(h.Method) == "CONNECT" {
-		if r.seen != connect || !isAuthority(h.Authority) || r.host != nil && !bytes.EqualFold(r.host, h.Authority) {
+		if r.seen != connect || !isAuthority(h.Authority) || !r.sameHost() {
 			return false
 		}
 		return r.frame()
@@ -227,10 +227,15 @@ func (r *reading) request() bool {
 	}
 	if r.seen&(1<<hpack.Authority) == 0 {
 		h.Authority = r.host
-	} else if r.host != nil && !bytes.EqualFold(r.host, h.Authority) {
+	} else if !r.sameHost() {
 		return false
 	}
 	return isAuthority(h.Authority) && isPath(h.Path, h.Method) && r.frame()
+}
+
+// sameHost reports whether host, if there is one, says what :authority says.
+func (r *reading) sameHost() bool {
+	return r.host == nil || isAuthority(r.host) && bytes.EqualFold(r.host, r.h.Authority)
 }
 
 // response completes a response to a request that was toHead, toConnect or

@@ -134,6 +134,9 @@ func TestStreamErrors(t *testing.T) {
 		"content-length long":  {ProtocolError, post("content-length", "1234567890123456789")},
 		"content-length list":  {ProtocolError, post("content-length", "1, 1")},
 		"host differs":         {ProtocolError, post("host", "other")},
+		"host that folds": {ProtocolError, func(r *rig) [][]byte {
+			return [][]byte{r.headers(1, true, ":method", "GET", ":scheme", "http", ":path", "/", ":authority", "k", "host", "\u212a")}
+		}},
 		"host twice":           {ProtocolError, post("host", "h", "host", "h")},
 		"pseudo after field":   {ProtocolError, only(":method", "GET", ":scheme", "http", "a", "b", ":path", "/", ":authority", "h")},
 		"pseudo twice":         {ProtocolError, only(append([]string{":path", "/"}, getRequest...)...)},

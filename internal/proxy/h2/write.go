@@ -102,7 +102,7 @@ func (s *Stream) WriteTrailers(fields []message.Field) {
 	at := c.beginHeaders()
 	for i := range fields {
 		if f := &fields[i]; !unwritten[f.ID] {
-			c.out = c.enc.Field(c.out, f.Name, f.Value, f.ID, false)
+			c.out = c.enc.Field(c.out, f.Name, f.Value, f.ID, f.Never)
 		}
 	}
 	if len(c.out) == at+frameHeader {
@@ -118,7 +118,7 @@ func (s *Stream) WriteTrailers(fields []message.Field) {
 func (c *Conn) writeFields(h *message.Head) {
 	for i := range h.Fields {
 		if f := &h.Fields[i]; !unwritten[f.ID] {
-			c.out = c.enc.Field(c.out, f.Name, f.Value, f.ID, false)
+			c.out = c.enc.Field(c.out, f.Name, f.Value, f.ID, f.Never)
 		}
 	}
 	if h.Body == message.Sized && h.Status != 204 && (h.Status >= 200 || h.Status == 0) {

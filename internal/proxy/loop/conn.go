@@ -45,6 +45,7 @@ type Conn struct {
 
 	reader, writer *Task
 	serve          func(*Task)
+	task           func(*Task) // run, made once
 	secure         *secure
 	idleAt         int64
 	onIdle         func()
@@ -60,6 +61,7 @@ const fairShare = 256 << 10
 func (l *Loop) newConn(fd int) (*Conn, error) {
 	c := &Conn{loop: l, fd: fd, idleAt: never}
 	c.timer.owner = c
+	c.task = c.run
 	c.token = l.take(c, nil)
 	if err := l.poll.add(fd, c.token); err != nil {
 		l.give(c.token)
@@ -84,7 +86,7 @@ func (c *Conn) Serve(fn func(*Task)) {
 
 func (c *Conn) begin() {
 	if c.serve != nil && c.reader == nil && c.fd >= 0 && !c.closing {
-		c.reader = c.loop.Go(c.run)
+		c.reader = c.loop.Go(c.task)
 	}
 }
 

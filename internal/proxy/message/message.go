@@ -57,6 +57,8 @@ type Head struct {
 type Field struct {
 	Name, Value []byte
 	ID          ID
+	// Never: it must not be put into a compression table on the way (RFC 7541, 7.1.3).
+	Never bool
 }
 
 // Reset empties the head and keeps its memory, unless it grew large.

@@ -15,9 +15,12 @@ const (
 	Age
 	Allow
 	Authorization
+	BanyanCache
 	BanyanCaller
 	BanyanDeadline
 	BanyanError
+	BanyanFallback
+	BanyanMirror
 	CacheControl
 	Connection
 	ContentLength
@@ -69,7 +72,8 @@ var spelling = [lastID]string{
 	Accept: "Accept", AcceptEncoding: "Accept-Encoding",
 	AccessControlRequestHeaders: "Access-Control-Request-Headers", AccessControlRequestMethod: "Access-Control-Request-Method",
 	Age: "Age", Allow: "Allow", Authorization: "Authorization",
-	BanyanCaller: "Banyan-Caller", BanyanDeadline: "Banyan-Deadline", BanyanError: "Banyan-Error",
+	BanyanCache: "Banyan-Cache", BanyanCaller: "Banyan-Caller", BanyanDeadline: "Banyan-Deadline", BanyanError: "Banyan-Error",
+	BanyanFallback: "Banyan-Fallback", BanyanMirror: "Banyan-Mirror",
 	CacheControl: "Cache-Control", Connection: "Connection", ContentLength: "Content-Length", ContentType: "Content-Type",
 	Cookie: "Cookie", Date: "Date", ETag: "ETag", Expect: "Expect", Expires: "Expires", Forwarded: "Forwarded",
 	GrpcMessage: "Grpc-Message", GrpcStatus: "Grpc-Status", GrpcTimeout: "Grpc-Timeout", Host: "Host", HTTP2Settings: "HTTP2-Settings",

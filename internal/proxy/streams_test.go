@@ -1,0 +1,409 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/banyanrun/banyan/internal/route"
+)
+
+// way is one combination of what client and service speak.
+type way struct {
+	name   string
+	client *http.Client
+	url    string
+}
+
+// allWays puts handler behind edges and behind a gateway with TLS, as services of
+// both protocols, for clients of both.
+func allWays(t *testing.T, handler http.HandlerFunc) (*rig, []way) {
+	t.Helper()
+	r := newRig(t)
+	r.service("s", route.HTTP1, "s-1", backend(t, handler))
+	r.service("g", route.H2C, "g-1", h2cBackend(t, handler))
+	one, two := r.edge("x", "s", route.Policy{}), r.edge("x", "g", route.Policy{})
+	cert := selfSigned(t, "shop.example")
+	gw := strings.Replace(r.gateway(
+		route.Route{Path: "/", Host: "s.example", To: "s"}, route.Route{Path: "/", Host: "g.example", To: "g"},
+	), "http://", "https://", 1)
+	r.snap.Gateway.TLS = cert.files
+	r.apply()
+	h1, h2 := client(t), h2cClient(t)
+	ways := []way{{"h1 to h1", h1, one}, {"h1 to h2", h1, two}, {"h2 to h1", h2, one}, {"h2 to h2", h2, two}}
+	for _, host := range []string{"s.example", "g.example"} {
+		for _, http2 := range []bool{false, true} {
+			c := tlsClient(t, cert.config(), http2)
+			c.Transport = named{host, c.Transport}
+			ways = append(ways, way{fmt.Sprintf("TLS (http2: %v) to %s", http2, host), c, gw})
+		}
+	}
+	return r, ways
+}
+
+// named sends requests under a host's name.
+type named struct {
+	host string
+	http.RoundTripper
+}
+
+func (n named) RoundTrip(q *http.Request) (*http.Response, error) {
+	q = q.Clone(q.Context())
+	q.Host = n.host
+	return n.RoundTripper.RoundTrip(q)
+}
+
+// TestEvents: each event of a stream arrives before the next is sent, and a
+// client that leaves ends the stream.
+func TestEvents(t *testing.T) {
+	next, cancelled := make(chan int), make(chan struct{})
+	r, ways := allWays(t, func(w http.ResponseWriter, q *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_ = http.NewResponseController(w).Flush()
+		for {
+			select {
+			case i := <-next:
+				_, _ = fmt.Fprintf(w, "data: %d\n\n", i)
+				_ = http.NewResponseController(w).Flush()
+			case <-q.Context().Done():
+				cancelled <- struct{}{}
+				return
+			}
+		}
+	})
+	for _, way := range ways {
+		ctx, leave := context.WithTimeout(t.Context(), 20*time.Second)
+		req, _ := http.NewRequestWithContext(ctx, http.MethodGet, way.url, nil)
+		resp, err := way.client.Do(req)
+		if err != nil {
+			t.Fatal(way.name, err)
+		}
+		br := bufio.NewReader(resp.Body)
+		for i := range 10 {
+			next <- i
+			line, err := br.ReadString('\n')
+			if err != nil || line != fmt.Sprintf("data: %d\n", i) {
+				t.Fatalf("%s: %q, %v", way.name, line, err)
+			}
+			_, _ = br.ReadString('\n')
+		}
+		leave()
+		wait(t, cancelled)
+		_ = resp.Body.Close()
+	}
+	eventually(t, "nothing in flight", func() bool { return r.e.InFlight() == 0 })
+}
+
+// TestConversation: request and answer go on at the same time, line by line.
+func TestConversation(t *testing.T) {
+	r, ways := allWays(t, func(w http.ResponseWriter, q *http.Request) {
+		rc := http.NewResponseController(w)
+		_ = rc.EnableFullDuplex()
+		_ = rc.Flush()
+		br := bufio.NewReader(q.Body)
+		for {
+			line, err := br.ReadString('\n')
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(w, "> "+line)
+			_ = rc.Flush()
+		}
+	})
+	for _, way := range ways {
+		body, pieces := io.Pipe()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		req, _ := http.NewRequestWithContext(ctx, http.MethodPost, way.url, body)
+		resp, err := way.client.Do(req)
+		if err != nil {
+			t.Fatal(way.name, err)
+		}
+		br := bufio.NewReader(resp.Body)
+		for i := range 20 {
+			said := strings.Repeat("x", i*i*100) + "\n"
+			_, _ = io.WriteString(pieces, said)
+			if line, err := br.ReadString('\n'); err != nil || line != "> "+said {
+				t.Fatalf("%s: %d: %d bytes, %v", way.name, i, len(line), err)
+			}
+		}
+		_ = pieces.Close()
+		if rest, err := io.ReadAll(br); len(rest) > 0 || err != nil {
+			t.Errorf("%s: %q, %v", way.name, rest, err)
+		}
+		cancel()
+	}
+	eventually(t, "nothing in flight", func() bool { return r.e.InFlight() == 0 })
+}
+
+// stalls waits until n does not grow any more, and returns it.
+func stalls(t *testing.T, n *atomic.Int64) int64 {
+	t.Helper()
+	last, same := int64(-1), 0
+	eventually(t, "it stalls", func() bool {
+		now := n.Load()
+		if now != last || now == 0 {
+			last, same = now, 0
+			return false
+		}
+		same++
+		return same > 20
+	})
+	return last
+}
+
+const (
+	flood   = 64 << 20
+	mayHold = 32 << 20 // what sockets' buffers and windows may take together
+)
+
+// TestSlowReaders: an answer that its client does not read, and a body that the
+// service does not read, wait where they come from.
+func TestSlowReaders(t *testing.T) {
+	var sent atomic.Int64
+	read := make(chan struct{})
+	_, ways := allWays(t, func(w http.ResponseWriter, q *http.Request) {
+		if q.Method == http.MethodPost {
+			<-read
+			n, _ := io.Copy(io.Discard, q.Body)
+			_, _ = fmt.Fprint(w, n)
+			return
+		}
+		_, _ = io.Copy(counting{w, &sent}, io.LimitReader(zeros{}, flood))
+	})
+	for _, way := range ways {
+		sent.Store(0)
+		resp, err := way.client.Get(way.url)
+		if err != nil {
+			t.Fatal(way.name, err)
+		}
+		if n := stalls(t, &sent); n > mayHold {
+			t.Errorf("%s: %d bytes of the answer were taken before anybody read", way.name, n)
+		}
+		if n, err := io.Copy(io.Discard, resp.Body); n != flood || err != nil {
+			t.Errorf("%s: %d bytes, %v", way.name, n, err)
+		}
+		_ = resp.Body.Close()
+
+		var taken atomic.Int64
+		done := make(chan string, 1)
+		go func() {
+			resp, err := way.client.Post(way.url, "", io.TeeReader(io.LimitReader(zeros{}, flood), counting{io.Discard, &taken}))
+			if err != nil {
+				done <- err.Error()
+				return
+			}
+			b, _ := io.ReadAll(resp.Body)
+			_ = resp.Body.Close()
+			done <- string(b)
+		}()
+		if n := stalls(t, &taken); n > mayHold {
+			t.Errorf("%s: %d bytes of the body were taken before anybody read", way.name, n)
+		}
+		read <- struct{}{}
+		if got := wait(t, done); got != fmt.Sprint(flood) {
+			t.Errorf("%s: %s", way.name, got)
+		}
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+type counting struct {
+	w io.Writer
+	n *atomic.Int64
+}
+
+func (c counting) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+// TestTrailersBothWays: what comes after the bodies arrives, announced or not.
+func TestTrailersBothWays(t *testing.T) {
+	_, ways := allWays(t, func(w http.ResponseWriter, q *http.Request) {
+		announced := q.Trailer != nil
+		_, _ = io.Copy(io.Discard, q.Body)
+		w.Header().Set("Trailer", "X-Back")
+		_, _ = fmt.Fprint(w, announced)
+		_ = http.NewResponseController(w).Flush()
+		w.Header().Set("X-Back", q.Trailer.Get("X-There"))
+		w.Header().Set(http.TrailerPrefix+"X-Late", "2")
+		w.Header().Set(http.TrailerPrefix+"Banyan-Error", "forged")
+	})
+	for _, way := range ways {
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, way.url, io.MultiReader(strings.NewReader("abc")))
+		req.Trailer = http.Header{"X-There": {"1"}}
+		resp, body := do(t, way.client, req)
+		if body != "true" || resp.Trailer.Get("X-Back") != "1" || resp.Trailer.Get("X-Late") != "2" || resp.Trailer.Get("Banyan-Error") != "" {
+			t.Errorf("%s: %q %v", way.name, body, resp.Trailer)
+		}
+	}
+}
+
+// TestEarlyHints: answers before the answer arrive, in their order, when they are sent.
+func TestEarlyHints(t *testing.T) {
+	next := make(chan struct{})
+	_, ways := allWays(t, func(w http.ResponseWriter, _ *http.Request) {
+		for i, status := range []int{103, 102, 103} {
+			w.Header().Set("Link", fmt.Sprintf("</%d>", i))
+			w.Header().Set("Banyan-Error", "forged")
+			w.WriteHeader(status)
+			<-next
+		}
+		w.Header().Del("Link")
+		w.Header().Del("Banyan-Error")
+		_, _ = io.WriteString(w, "done")
+	})
+	for _, way := range ways {
+		var got []string
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got1xxResponse: func(code int, h textproto.MIMEHeader) error {
+			got = append(got, fmt.Sprint(code, h.Get("Link"), h.Get("Banyan-Error")))
+			next <- struct{}{}
+			return nil
+		}})
+		req, _ := http.NewRequestWithContext(ctx, http.MethodGet, way.url, nil)
+		resp, body := do(t, way.client, req)
+		if want := []string{"103 </0> ", "102 </1> ", "103 </2> "}; body != "done" || resp.Header.Get("Link") != "" || !slices.EqualFunc(got, want, sameWords) {
+			t.Errorf("%s: %q %q %v", way.name, got, body, resp.Header)
+		}
+	}
+}
+
+func sameWords(a, b string) bool {
+	return strings.ReplaceAll(a, " ", "") == strings.ReplaceAll(b, " ", "")
+}
+
+// TestExpect: a client that waits for 100 Continue sends its body when the
+// service wants it, and not at all when it does not.
+func TestExpect(t *testing.T) {
+	_, ways := allWays(t, func(w http.ResponseWriter, q *http.Request) {
+		if q.URL.Path == "/no" {
+			w.WriteHeader(http.StatusRequestEntityTooLarge)
+			return
+		}
+		b, err := io.ReadAll(q.Body) // net/http says 100 Continue now
+		_, _ = fmt.Fprintf(w, "%s %v", b, err)
+	})
+	for _, way := range ways {
+		for path, want := range map[string]string{"/yes": "abc <nil>", "/no": ""} {
+			continued, read := false, &atomic.Int64{}
+			ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got100Continue: func() { continued = true }})
+			req, _ := http.NewRequestWithContext(ctx, http.MethodPost, way.url+path, io.TeeReader(strings.NewReader("abc"), counting{io.Discard, read}))
+			req.Header.Set("Expect", "100-continue")
+			transport := way.client.Transport
+			if n, ok := transport.(named); ok {
+				transport = n.RoundTripper
+			}
+			transport.(*http.Transport).ExpectContinueTimeout = time.Hour
+			resp, body := do(t, way.client, req)
+			if body != want || (path == "/yes") != continued || path == "/no" && (read.Load() > 0 || resp.StatusCode != http.StatusRequestEntityTooLarge) {
+				t.Errorf("%s %s: %d %q, continue: %v, %d bytes read", way.name, path, resp.StatusCode, body, continued, read.Load())
+			}
+		}
+	}
+}
+
+// TestAnswersEarly: a service that answers amid a large upload is heard, though
+// it reads no more and closes.
+func TestAnswersEarly(t *testing.T) {
+	for _, end := range []string{"keep", "close", "reset after a while"} {
+		heard := make(chan struct{}, 1)
+		addr := bare(t, func(c *net.TCPConn, br *bufio.Reader) {
+			if _, err := http.ReadRequest(br); err != nil {
+				return
+			}
+			_, _ = io.WriteString(c, "HTTP/1.1 413 Too Large\r\nContent-Length: 7\r\n\r\ntoo big")
+			if end != "close" {
+				<-heard
+			}
+		})
+		r := newRig(t)
+		r.service("s", route.HTTP1, "s-1", addr)
+		edge := r.edge("x", "s", route.Policy{})
+		r.apply()
+		for name, c := range map[string]*http.Client{"h1": client(t), "h2": h2cClient(t)} {
+			for _, body := range []io.Reader{strings.NewReader(strings.Repeat("x", 8<<20)), io.LimitReader(zeros{}, 8<<20)} {
+				resp, err := c.Post(edge, "", body)
+				if err != nil {
+					t.Errorf("%s %s: %v", end, name, err)
+					heard <- struct{}{}
+					continue
+				}
+				b, err := io.ReadAll(resp.Body)
+				if resp.StatusCode != http.StatusRequestEntityTooLarge || string(b) != "too big" {
+					t.Errorf("%s %s: %d %q %v", end, name, resp.StatusCode, b, err)
+				}
+				_ = resp.Body.Close()
+				if end != "close" {
+					heard <- struct{}{}
+				}
+			}
+		}
+	}
+}
+
+// TestHTTP10: clients of HTTP/1.0 keep their connection if they ask for it and
+// the answer has a length.
+func TestHTTP10(t *testing.T) {
+	r := newRig(t)
+	r.service("s", route.HTTP1, "s-1", backend(t, oddities))
+	r.service("g", route.H2C, "g-1", h2cBackend(t, oddities))
+	edges := []string{r.edge("x", "s", route.Policy{}), r.edge("x", "g", route.Policy{})}
+	r.apply()
+	for _, edge := range edges {
+		for _, c := range []struct {
+			request, path string
+			keeps         bool
+			body          string
+		}{
+			{"GET", "/empty", true, ""}, {"HEAD", "/large", true, ""}, {"GET", "/204", true, ""}, {"GET", "/304", true, ""},
+			{"GET", "/500", true, "oops\n"}, {"GET", "/chunked", false, "part 0\npart 1\npart 2\n"},
+			{"GET", "/hints", true, "done"}, {"POST", "/echo", true, ""},
+		} {
+			for _, asks := range []bool{true, false} {
+				conn, err := net.Dial("tcp", strings.TrimPrefix(edge, "http://"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+				request := c.request + " " + c.path + " HTTP/1.0\r\nHost: s\r\n"
+				if asks {
+					request += "Connection: Keep-Alive\r\n"
+				}
+				br := bufio.NewReader(conn)
+				for i := range 2 {
+					_, _ = io.WriteString(conn, request+"\r\n")
+					resp, err := http.ReadResponse(br, &http.Request{Method: c.request})
+					if err != nil {
+						if i == 0 || asks && c.keeps {
+							t.Errorf("%s: request %d: %v", request, i, err)
+						}
+						break
+					}
+					b, err := io.ReadAll(resp.Body)
+					if string(b) != c.body || err != nil || resp.TransferEncoding != nil || i == 1 && !(asks && c.keeps) ||
+						strings.EqualFold(resp.Header.Get("Connection"), "keep-alive") != (asks && c.keeps) {
+						t.Errorf("%q: request %d: %d %q %v %v", request, i, resp.StatusCode, b, err, resp.Header)
+					}
+				}
+				_ = conn.Close()
+			}
+		}
+	}
+}
