@@ -149,3 +149,16 @@ type Fault struct {
 	// 100 where Abort is set.
 	AbortPercent float64 `yaml:"abort_percent,omitempty" json:"abort_percent,omitempty"`
 }
+
+// Targets are the other services that requests may reach by the policy: the
+// fallback's and the mirror's.
+func (p *Policy) Targets() []string {
+	var names []string
+	if p.Fallback != nil && p.Fallback.Service != "" {
+		names = append(names, p.Fallback.Service)
+	}
+	if p.Mirror != nil {
+		names = append(names, p.Mirror.To)
+	}
+	return names
+}

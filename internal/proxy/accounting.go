@@ -51,17 +51,48 @@ func (x *exchange) countOut(en *entry) {
 		o.Code = string(code)
 		o.Failed = meanings[code].status >= 500 // also where a gRPC client gets 200
 	}
-	o.Failed = o.Failed || x.status >= 500 || x.relayed && (x.grpcFailed || failedGRPC(x.resp.Fields))
-	var last *instance
-	revision := ""
-	if n := len(x.tried); n > 0 {
-		last = x.tried[n-1]
+	o.Failed = o.Failed || x.status >= 500 || x.stoodIn || x.relayed && (x.grpcFailed || failedGRPC(x.resp.Fields))
+	last, revision := x.served(), ""
+	if last != nil {
 		revision = last.revision
 	}
 	x.live.End(x.w.loop.Now(), revision, &o)
 	if x.w.spans != nil {
 		x.w.spans.add(x, last, total, &o)
 	}
+}
+
+// served is the instance of the edge's service that answered, or that had the
+// request last; nil: none had it. With fallbacks others had it, too.
+func (x *exchange) served() *instance {
+	callee := x.live.Key().Callee
+	if i := x.chosen.inst; x.relayed && i != nil && i.service == callee {
+		return i
+	}
+	for _, i := range slices.Backward(x.tried) {
+		if i.service == callee {
+			return i
+		}
+	}
+	return nil
+}
+
+// countInstead counts a request that was sent to the service of a fallback, until
+// the answer's head. got: there is one.
+func (x *exchange) countInstead(ed *edge, began int64, got bool) {
+	took := time.Duration(x.w.loop.Clock() - began)
+	o := account.Outcome{Tries: 1, Latency: took}
+	revision := ""
+	if got {
+		o.Status, o.Upstream = x.resp.Status, took
+		revision = x.chosen.inst.revision
+	} else {
+		o.Code = string(x.fail.code)
+	}
+	o.Failed = o.Status >= 500 || meanings[Code(o.Code)].status >= 500
+	live := ed.account(x.w)
+	live.Begin()
+	live.End(x.w.loop.Now(), revision, &o)
 }
 
 // failedGRPC reports whether a gRPC answer's trailers, or its head if it has no

@@ -119,6 +119,29 @@ func TestStatsOfRetries(t *testing.T) {
 	}
 }
 
+// TestStatsOfFallbacks: the service failed, whoever answered then; and who that is was asked, too.
+func TestStatsOfFallbacks(t *testing.T) {
+	r := newRig(t)
+	c := client(t)
+	r.service("other", route.HTTP1, "other-1", backend(t, text("instead")))
+	r.service("s", route.HTTP1, "s-1", backend(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
+	asks := r.edge("x", "s", route.Policy{Fallback: &route.Fallback{Service: "other"}})
+	static := r.edge("y", "s", route.Policy{Fallback: &route.Fallback{Status: 200, Body: "instead"}})
+	r.apply()
+	for caller, url := range map[string]string{"x": asks, "y": static} {
+		if resp, body := get(t, c, url); resp.StatusCode != 200 || body != "instead" {
+			t.Fatalf("%s: %d, %s", caller, resp.StatusCode, body)
+		}
+		e := r.counted(caller, "s", "")
+		if n := e.Total(); n.Requests != 1 || n.Errors != 1 || n.Status[2] != 1 || len(e.Revisions) != 1 || e.Revisions[0].Revision != "r1" {
+			t.Errorf("%s: %+v", caller, e)
+		}
+	}
+	if n := r.total("x", "other", ""); n.Requests != 1 || n.Errors != 0 || n.Status[2] != 1 || n.Latency.Count() != 1 {
+		t.Errorf("%+v", n)
+	}
+}
+
 // TestStatsOfGRPC: what failed stands in the trailers, or in the head of an answer without a body.
 func TestStatsOfGRPC(t *testing.T) {
 	r := newRig(t)

@@ -9,13 +9,13 @@
 // It promises: a request that was accepted keeps one consistent snapshot; an
 // instance is reported drained only when nothing can be sent to it any more and
 // nothing is in flight; a request is sent twice only where that is safe (see
-// retry.go); and every answer that a service did not give carries the header
+// try.go); and every answer that a service did not give carries the header
 // Banyan-Error with a code of codes.go.
 //
-// Locks, in the order in which they may be taken: serving.order, Engine.mu,
-// instance.mu, outlier.mu. Engine.ejecting comes before outlier.mu and
-// serving.order, and is taken by requests only. session.mu, Engine.connMu, a
-// breaker's, a budget's, a body's and the events' are taken last. Callbacks are
-// called with none of the engine's locks but ejecting held. Requests take no
-// lock of the engine: they load the current table.
+// Each loop has a worker; what belongs to a connection or a request is touched
+// on its loop only. Requests take no lock of the engine: they load the current
+// table. Locks, in the order in which they may be taken: serving.order,
+// Engine.mu, instance.mu. Whoever holds one of these may wait for the loops, so a
+// loop takes none of the first two: what it has to tell goes through
+// Engine.reports. What else is locked is held for a few instructions.
 package proxy

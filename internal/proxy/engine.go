@@ -29,9 +29,9 @@ type Options struct {
 	// AccessLog gets one JSON record a gateway request. Nil: none is written.
 	AccessLog io.Writer
 	// Drained is called with instances whose last request ended after a
-	// snapshot without them. It must not block and not call the engine.
+	// snapshot without them, on a goroutine of Run. It must not call the engine.
 	Drained func(ids []string)
-	// Event is called with what people should see. It must not block.
+	// Event is called with what people should see, on a goroutine of Run.
 	Event func(link.Event)
 	// Spans gets the spans of finished requests, in batches, one call after the
 	// other, from Run; a batch is valid until it returns. It may take its time:
@@ -48,6 +48,7 @@ type Options struct {
 type Engine struct {
 	log     *slog.Logger
 	drained func([]string)
+	reports *reports
 	events  *events
 	access  *accessLog
 	loops   *loop.Group
@@ -97,7 +98,7 @@ func New(o Options) *Engine {
 		o.Loops = runtime.GOMAXPROCS(0)
 	}
 	e := &Engine{
-		log: o.Log, drained: o.Drained, events: newEvents(o.Event), access: newAccessLog(o.AccessLog),
+		log: o.Log, drained: o.Drained, reports: newReports(), access: newAccessLog(o.AccessLog),
 		instances: map[instanceKey]*instance{},
 		edges:     map[edgeKey]*edgeState{},
 		draining:  map[instanceKey]*instance{},
@@ -108,6 +109,7 @@ func New(o Options) *Engine {
 	if o.Spans != nil {
 		e.spans = account.NewSpans()
 	}
+	e.events = newEvents(func(ev link.Event) { e.reports.offer(func() { o.Event(ev) }) })
 	e.keyClient = keyClientFor()
 	e.table.Store(&table{})
 	e.loops, e.broken = loop.NewGroup(o.Loops, o.Log)
@@ -175,8 +177,10 @@ func (e *Engine) check(s *route.Snapshot, sockets map[string]net.Listener) (*tab
 	return e.compile(s)
 }
 
-// idle is called at the end of the last request of a draining instance.
-func (e *Engine) idle(inst *instance) {
+// idle is told at the end of the last request of a draining instance.
+func (e *Engine) idle(inst *instance) { e.reports.put(func() { e.ended(inst) }) }
+
+func (e *Engine) ended(inst *instance) {
 	e.mu.Lock()
 	if !inst.busy() { // it may be draining again
 		delete(e.draining, inst.instanceKey)
@@ -221,11 +225,13 @@ func (e *Engine) Sockets() map[string]net.Listener {
 	return m
 }
 
-// Run writes the access log, hands spans on and reports events until ctx ends; then it closes
-// every listener and connection, and returns when nothing of the engine runs.
+// Run writes the access log, hands spans on and reports events until ctx ends;
+// then it closes every listener and connection, and returns when nothing of the
+// engine runs.
 func (e *Engine) Run(ctx context.Context) error {
 	var tasks sync.WaitGroup
 	tasks.Go(e.access.run)
+	tasks.Go(e.reports.run)
 	tasks.Go(func() { e.events.run(ctx) })
 	ended := make(chan struct{})
 	if e.spans != nil {
@@ -234,6 +240,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	<-ctx.Done()
 	e.Close()
 	e.access.close()
+	e.reports.close()
 	close(ended)
 	tasks.Wait()
 	return e.broken

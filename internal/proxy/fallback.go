@@ -76,14 +76,17 @@ func (x *exchange) askInstead(ok bool) bool {
 	x.limit = other.policy.Timeout
 	x.deadline = sooner(x.given, x.w.after(x.limit))
 	x.retries, x.stale = 0, 0
+	began := x.w.loop.Clock()
 	got := x.tryAll()
+	x.countInstead(other, began, got)
 	if got && x.resp.Status < http.StatusInternalServerError {
 		if ok {
 			up.finish(false)
 			chosen.inst.release()
 		}
 		x.w.putHead(resp)
-		x.fail = fail
+		x.fill.Drop()
+		x.fail, x.caching = fail, caching{}
 		x.standInBy(byService)
 		x.upstreamTime = x.w.loop.Clock() - x.sent
 		x.relay()

@@ -28,6 +28,10 @@ func (x *exchange) relay() {
 		}
 		trailers := x.up.trailers()
 		x.grpcFailed = failedGRPC(trailers)
+		if len(trailers) > 0 {
+			x.fill.Drop() // they are not kept
+			x.fill = nil
+		}
 		x.client.end(trailers)
 	}
 	x.done = true

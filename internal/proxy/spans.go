@@ -41,7 +41,8 @@ func (b *spanBuffer) add(x *exchange, last *instance, total int64, o *account.Ou
 	decodeHex(s.Trace[:], x.trace.trace)
 	decodeHex(s.ID[:], x.trace.span)
 	decodeHex(s.Parent[:], x.trace.parent)
-	s.Caller, s.Callee, s.Route = x.edg.caller, x.edg.callee, x.edg.route
+	k := x.live.Key()
+	s.Caller, s.Callee, s.Route = k.Caller, k.Callee, k.Route
 	if last != nil {
 		s.Instance, s.Revision = last.id, last.revision
 	}

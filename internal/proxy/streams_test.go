@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httptrace"
 	"net/textproto"
 	"slices"
@@ -30,8 +31,8 @@ type way struct {
 func allWays(t *testing.T, handler http.HandlerFunc) (*rig, []way) {
 	t.Helper()
 	r := newRig(t)
-	r.service("s", route.HTTP1, "s-1", backend(t, handler))
-	r.service("g", route.H2C, "g-1", h2cBackend(t, handler))
+	r.service("s", route.HTTP1, "s-1", narrowBackend(t, handler, false))
+	r.service("g", route.H2C, "g-1", narrowBackend(t, handler, true))
 	one, two := r.edge("x", "s", route.Policy{}), r.edge("x", "g", route.Policy{})
 	cert := selfSigned(t, "shop.example")
 	gw := strings.Replace(r.gateway(
@@ -40,15 +41,49 @@ func allWays(t *testing.T, handler http.HandlerFunc) (*rig, []way) {
 	r.snap.Gateway.TLS = cert.files
 	r.apply()
 	h1, h2 := client(t), h2cClient(t)
+	narrow(h1)
+	narrow(h2)
 	ways := []way{{"h1 to h1", h1, one}, {"h1 to h2", h1, two}, {"h2 to h1", h2, one}, {"h2 to h2", h2, two}}
 	for _, host := range []string{"s.example", "g.example"} {
 		for _, http2 := range []bool{false, true} {
 			c := tlsClient(t, cert.config(), http2)
+			narrow(c)
 			c.Transport = named{host, c.Transport}
 			ways = append(ways, way{fmt.Sprintf("TLS (http2: %v) to %s", http2, host), c, gw})
 		}
 	}
 	return r, ways
+}
+
+// narrowBuffer keeps the kernel from taking tens of megabytes that nobody reads:
+// what a test sees pile up then piles up in the data plane.
+const narrowBuffer = 256 << 10
+
+// narrow gives a client's connections small buffers.
+func narrow(c *http.Client) {
+	c.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, addr)
+		if err == nil {
+			_ = c.(*net.TCPConn).SetReadBuffer(narrowBuffer)
+		}
+		return c, err
+	}
+}
+
+// narrowBackend is a server whose connections have small buffers, of HTTP/2 or HTTP/1.1.
+func narrowBackend(t *testing.T, h http.HandlerFunc, http2 bool) string {
+	t.Helper()
+	s := httptest.NewUnstartedServer(h)
+	s.Config.Protocols = new(http.Protocols)
+	s.Config.Protocols.SetHTTP1(!http2)
+	s.Config.Protocols.SetUnencryptedHTTP2(http2)
+	s.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		_ = c.(*net.TCPConn).SetReadBuffer(narrowBuffer)
+		return ctx
+	}
+	s.Start()
+	t.Cleanup(s.Close)
+	return s.Listener.Addr().String()
 }
 
 // named sends requests under a host's name.
@@ -162,7 +197,7 @@ func stalls(t *testing.T, n *atomic.Int64) int64 {
 }
 
 const (
-	flood   = 64 << 20
+	flood   = 48 << 20
 	mayHold = 32 << 20 // what sockets' buffers and windows may take together
 )
 

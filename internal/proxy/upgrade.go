@@ -49,6 +49,7 @@ func (x *exchange) switchProtocols() {
 	if x.done {
 		down.Close()
 	} else {
+		down.Flush()
 		down.Reset() // or it would read as an end
 	}
 }

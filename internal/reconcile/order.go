@@ -99,9 +99,7 @@ func (c *computation) reserve(s *model.Service) {
 
 // down retires everything, callers before those they call or depend on.
 func (c *computation) down() {
-	eligible := c.stoppable(func(s *model.Service) []string {
-		return append(slices.Collect(maps.Keys(s.Spec.Calls)), slices.Collect(maps.Keys(s.Spec.DependsOn))...)
-	})
+	eligible := c.stoppable(needs)
 	if len(eligible) == 0 && !c.stopping() {
 		// Services that call each other in a circle: only depends_on is left to go by.
 		eligible = c.stoppable(func(s *model.Service) []string { return slices.Collect(maps.Keys(s.Spec.DependsOn)) })
@@ -113,6 +111,18 @@ func (c *computation) down() {
 			}
 		}
 	}
+}
+
+// needs are the services that s calls, may reach through a call, or depends on.
+func needs(s *model.Service) []string {
+	names := slices.Collect(maps.Keys(s.Spec.DependsOn))
+	for callee, call := range s.Spec.Calls {
+		names = append(names, callee)
+		if call != nil {
+			names = append(names, call.Targets()...)
+		}
+	}
+	return names
 }
 
 // stopping reports whether an instance is on its way out.

@@ -63,8 +63,10 @@ func TestForceKillsWhatIsBeingStopped(t *testing.T) {
 func TestDownStopsCallersFirst(t *testing.T) {
 	store, api, web := service("store", 1), service("api", 2), service("web", 1)
 	api.Spec.DependsOn = appfile.DependsOn{"store": {Condition: appfile.ServiceReady}}
-	web.Spec.Calls = appfile.Calls{"api": {}}
-	w := newWorld(t, store, api, web)
+	web.Spec.Calls = appfile.Calls{"api": {Policy: appfile.Policy{Fallback: &appfile.Fallback{Service: "spare"}}}}
+	spare := service("spare", 1)
+	spare.Spec.DependsOn = appfile.DependsOn{"api": {Condition: appfile.ServiceReady}}
+	w := newWorld(t, store, api, web, spare)
 	w.settle()
 	w.desired.Down = true
 	var order []string
@@ -78,7 +80,7 @@ func TestDownStopsCallersFirst(t *testing.T) {
 		}
 		w.cooperate()
 	}
-	if want := []string{"web", "api", "store"}; !slices.Equal(order, want) {
+	if want := []string{"web", "spare", "api", "store"}; !slices.Equal(order, want) {
 		t.Fatalf("stopped in the order %v, want %v", order, want)
 	}
 }

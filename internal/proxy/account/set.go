@@ -64,6 +64,9 @@ type liveRevision struct {
 	Counters
 }
 
+// Key is what is counted; the zero Key if there are too many edges.
+func (l *Live) Key() Key { return l.key }
+
 // Begin counts one request in flight.
 func (l *Live) Begin() { l.inFlight++ }
 

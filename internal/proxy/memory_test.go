@@ -1,0 +1,202 @@
+package proxy
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/banyanrun/banyan/internal/route"
+	"golang.org/x/sys/unix"
+)
+
+// descriptors raises what this process may open to n, as far as that goes, and
+// returns how many there may be; the test is skipped below least.
+func descriptors(t *testing.T, n, least uint64) uint64 {
+	t.Helper()
+	var old unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
+		t.Fatal(err)
+	}
+	for _, most := range []uint64{max(n, old.Max), old.Max} { // more than the hard limit needs a privilege
+		limit := unix.Rlimit{Cur: min(n, most), Max: most}
+		if unix.Setrlimit(unix.RLIMIT_NOFILE, &limit) == nil {
+			t.Cleanup(func() { _ = unix.Setrlimit(unix.RLIMIT_NOFILE, &old) })
+			if limit.Cur < least {
+				break
+			}
+			return limit.Cur
+		}
+	}
+	t.Skipf("%d descriptors are needed and %d allowed: run it below `ulimit -Hn %d`, as root", least, old.Max, n)
+	return 0
+}
+
+// bareClient is a blocking client socket without goroutine, poller or buffer:
+// it costs this process nothing.
+func bareClient(t *testing.T, i int, addr string, receive int) int {
+	t.Helper()
+	to, err := net.ResolveTCPAddr("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	if receive > 0 {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, receive)
+	}
+	if runtime.GOOS == "linux" { // from several addresses: there are not ports enough on one
+		_ = unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 1, byte(1 + i/10_000)}})
+	}
+	if err := unix.Connect(fd, &unix.SockaddrInet4{Port: to.Port, Addr: [4]byte(to.IP.To4())}); err != nil {
+		t.Fatal(err)
+	}
+	return fd
+}
+
+// inUse is what the process's heap and stacks hold, in bytes, once garbage is gone.
+func inUse() int64 {
+	runtime.GC()
+	runtime.GC() // the first one may only have emptied pools
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc + m.StackInuse) //nolint:gosec // far below
+}
+
+// TestIdleConnectionMemory: what an idle keep-alive connection costs.
+func TestIdleConnectionMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("opens 20,000 connections")
+	}
+	const spare = 1000
+	crowd := int(descriptors(t, 2*20_000+spare, 2*5000+spare)-spare) / 2 //nolint:gosec // both ends are in this process
+	r := newRig(t)
+	r.service("s", route.HTTP1, "s-1", backend(t, text("hello")))
+	gw := r.gateway(route.Route{Path: "/", To: "s"})
+	r.snap.Gateway.IdleTimeout, r.snap.Gateway.HeaderTimeout = time.Hour, time.Hour
+	r.snap.Gateway.AccessLog = false
+	r.apply()
+	addr := strings.TrimPrefix(gw, "http://")
+	get(t, client(t), gw) // what is made once
+	before := inUse()
+	buf := make([]byte, 1024)
+	ask := []byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	for i := range crowd {
+		fd := bareClient(t, i, addr, 0)
+		if _, err := unix.Write(fd, ask); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := unix.Read(fd, buf); err != nil || !strings.HasPrefix(string(buf[:n]), "HTTP/1.1 200") {
+			t.Fatalf("%q, %v", buf[:n], err)
+		}
+	}
+	if n := r.connections(); n < crowd {
+		t.Fatalf("%d connections", n)
+	}
+	// The instance's idle connections go meanwhile.
+	eventually(t, "only the clients are left", func() bool { return r.connections() <= crowd+2 })
+	each := (inUse() - before) / int64(crowd)
+	fmt.Printf("figure: %d bytes for an idle keep-alive connection (of %d; target 2048)\n", each, crowd)
+	if each > 4<<10 {
+		t.Errorf("%d bytes each", each)
+	}
+}
+
+// TestSlowReaderMemory: what a client costs that reads a large answer slowly.
+func TestSlowReaderMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("holds 1,000 slow readers")
+	}
+	const crowd, size = 1000, 10 << 20
+	descriptors(t, 5*crowd, 5*crowd)
+	for name, start := range map[string]func(testing.TB, http.HandlerFunc) string{"h1": backend, "h2c": h2cBackend} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			chunk := make([]byte, 64<<10) // shared: the instances' side is no matter here
+			proto := route.HTTP1
+			if name == "h2c" {
+				proto = route.H2C
+			}
+			r.service("s", proto, "s-1", start(t, func(w http.ResponseWriter, q *http.Request) {
+				w.Header().Set("Content-Length", fmt.Sprint(size))
+				for range size / len(chunk) {
+					if _, err := w.Write(chunk); err != nil || q.Context().Err() != nil {
+						return
+					}
+				}
+			}))
+			gw := r.gateway(route.Route{Path: "/", To: "s"})
+			r.snap.Gateway.IdleTimeout, r.snap.Gateway.AccessLog = time.Hour, false
+			r.apply()
+			addr := strings.TrimPrefix(gw, "http://")
+			fds := make([]int, crowd)
+			buf := make([]byte, 64<<10)
+			before := inUse()
+			for i := range fds {
+				fds[i] = bareClient(t, i, addr, 16<<10)
+				if _, err := unix.Write(fds[i], []byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			eventually(t, "all wait", func() bool { return r.e.InFlight() == crowd })
+			most := int64(0)
+			for range 6 { // read some, so that all are always behind
+				for _, fd := range fds {
+					for range 3 {
+						_, _ = unix.Read(fd, buf)
+					}
+				}
+				most = max(most, inUse()-before)
+			}
+			fmt.Printf("figure: %d bytes are held for a slow reader of %d bytes from %s, its instance's side included (target 200,000)\n", most/crowd, size, name)
+			if most/crowd > 300_000 {
+				t.Errorf("%d bytes each", most/crowd)
+			}
+		})
+	}
+}
+
+// TestMemoryComesBack: what a crowd took is given back when it has gone.
+func TestMemoryComesBack(t *testing.T) {
+	if testing.Short() {
+		t.Skip("opens connections by the thousand")
+	}
+	const crowd = 2000
+	descriptors(t, 3*crowd, 3*crowd)
+	r := newRig(t)
+	r.service("s", route.HTTP1, "s-1", backend(t, func(w http.ResponseWriter, q *http.Request) {
+		n, _ := io.Copy(io.Discard, q.Body)
+		_, _ = fmt.Fprint(w, n)
+	}))
+	edge := r.edge("x", "s", route.Policy{})
+	r.apply()
+	get(t, client(t), edge)
+	round := func() {
+		fds := make([]int, crowd)
+		for i := range fds {
+			fds[i] = bareClient(t, i, strings.TrimPrefix(edge, "http://"), 0)
+			// Half a head, half a body, and nothing.
+			_, _ = unix.Write(fds[i], []byte([...]string{"GET / HTTP/1.1\r\nHo", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc", "\r"}[i%3]))
+		}
+		eventually(t, "they are there", func() bool { return r.connections() >= crowd })
+		for _, fd := range fds {
+			_ = unix.Shutdown(fd, unix.SHUT_RDWR)
+		}
+		eventually(t, "they are gone", func() bool { return r.connections() <= 8 && r.e.InFlight() == 0 })
+	}
+	round() // fills the pools
+	before := inUse()
+	for range 3 {
+		round()
+	}
+	if more := inUse() - before; more > 4<<20 {
+		t.Errorf("%d bytes more after each crowd has gone", more)
+	}
+}
