@@ -78,7 +78,8 @@ test-race: ## Go tests under the race detector (PKGS, TESTFLAGS; needs a C compi
 test-portable: ## what must work off Linux: it compiles, and the packages that touch no kernel pass
 	$(GO) build ./...
 	$(GO) test $(TESTFLAGS) ./appfile/... ./internal/archtest/... ./internal/fault/... ./internal/gateway/... \
-		./internal/model/... ./internal/reconcile/... ./internal/route/...
+		./internal/model/... ./internal/proxy/cache/... ./internal/proxy/h1/... ./internal/proxy/h2/... ./internal/proxy/message/... \
+		./internal/proxy/policy/... ./internal/reconcile/... ./internal/route/...
 
 .PHONY: e2e
 e2e: ## end-to-end tests of the real binary and the shop (long)

@@ -108,6 +108,7 @@ var table = []room{
 	{
 		name:    proxy,
 		imports: []string{fault, gateway, link, route, message, http1, http2, loop, policy, cache, account},
+		tests:   []string{hpack},
 		why:     planeWhy,
 	},
 

@@ -147,7 +147,7 @@ func (c *secondClock) append(b []byte, t time.Time) []byte {
 	b = append(b, c.text...)
 	us := t.Nanosecond() / 1000
 	for unit := 100_000; unit > 0; unit /= 10 {
-		b = append(b, byte('0'+us/unit%10)) //nolint:gosec // a digit
+		b = append(b, byte('0'+us/unit%10))
 	}
 	return append(b, 'Z')
 }
@@ -199,7 +199,7 @@ func millis(b []byte, key string, d time.Duration) []byte {
 	}
 	b = append(b, '.')
 	for unit := int64(100); rest > 0; unit /= 10 {
-		b = append(b, byte('0'+rest/unit)) //nolint:gosec // a digit
+		b = append(b, byte('0'+rest/unit))
 		rest %= unit
 	}
 	return b

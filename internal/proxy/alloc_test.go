@@ -54,7 +54,7 @@ func TestNoAllocations(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close()
+		t.Cleanup(func() { _ = c.Close() })
 		request := []byte("GET /items/7?q=1 HTTP/1.1\r\nHost: inventory\r\nUser-Agent: test\r\nAccept: */*\r\nX-Custom: 1\r\n\r\n")
 		buf := make([]byte, 8<<10)
 		once := func() {

@@ -45,6 +45,7 @@ func bare(t *testing.T, fn func(c *net.TCPConn, br *bufio.Reader)) string {
 // says answers each request of a connection alike and then ends it as end says:
 // "keep", "close" or "reset".
 func says(t *testing.T, answer, end string) string {
+	t.Helper()
 	return bare(t, func(c *net.TCPConn, br *bufio.Reader) {
 		for {
 			q, err := http.ReadRequest(br)
@@ -340,7 +341,7 @@ func TestClientLeaves(t *testing.T) {
 				req, _ := http.NewRequestWithContext(ctx, http.MethodPut, url, strings.NewReader(body))
 				done := make(chan error, 1)
 				go func() {
-					_, err := c.Do(req) //nolint:bodyclose // there is no answer
+					_, err := c.Do(req)
 					done <- err
 				}()
 				wait(t, began)

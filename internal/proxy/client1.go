@@ -92,15 +92,10 @@ func (cl *client1) nextHead(t *loop.Task) (int, error) {
 		if b := cl.c.Buffered(); b != nil {
 			if cl.x == nil {
 				if cl.isHTTP2(b) {
-					if len(b) >= len(preface) {
-						cl.w.serveHTTP2(cl)
-						return 0, nil
+					if cl.preface(t, b) {
+						continue
 					}
-					if err := cl.c.Fill(t, cl.waitUntil()); err != nil {
-						cl.c.Abort()
-						return 0, nil
-					}
-					continue
+					return 0, nil
 				}
 				cl.c.Idle(0, nil)
 				cl.used = true
@@ -118,6 +113,20 @@ func (cl *client1) nextHead(t *loop.Task) (int, error) {
 			return 0, nil
 		}
 	}
+}
+
+// preface makes an HTTP/2 connection of one whose first input is b, or reads on,
+// and then reports true.
+func (cl *client1) preface(t *loop.Task, b []byte) bool {
+	if len(b) >= len(preface) {
+		cl.w.serveHTTP2(cl)
+		return false
+	}
+	err := cl.c.Fill(t, cl.waitUntil())
+	if err != nil {
+		cl.c.Abort()
+	}
+	return err == nil
 }
 
 // more reads; false: there is nothing now and the connection waits without a

@@ -146,11 +146,8 @@ func (b *body2) finish(tail *message.Head) {
 // mayTrail reports whether a trailer is passed on: not if it would mean something
 // in a head, to who does not tell trailers from heads (RFC 9110, 6.5.1).
 func mayTrail(f *message.Field) bool {
-	switch f.ID {
-	case message.Other, message.ETag, message.GrpcMessage, message.GrpcStatus:
-		return !forgeable(f)
-	}
-	return false
+	known := f.ID == message.ETag || f.ID == message.GrpcMessage || f.ID == message.GrpcStatus
+	return known || f.ID == message.Other && !forgeable(f)
 }
 
 // rest is what came, and whether the body ends with it.

@@ -117,5 +117,5 @@ func grpcTimeout(v []byte) (time.Duration, bool) {
 	if unit == 0 || n == 0 || n > uint64(math.MaxInt64/unit) {
 		return 0, false
 	}
-	return time.Duration(n) * unit, true //nolint:gosec // checked above
+	return time.Duration(n) * unit, true
 }

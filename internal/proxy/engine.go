@@ -60,8 +60,6 @@ type Engine struct {
 
 	table   atomic.Pointer[table]
 	ejector policy.Ejector
-	// unmirrored is how many requests should have been copied and were not.
-	unmirrored atomic.Int64
 
 	mu        sync.Mutex // guards what follows
 	instances map[instanceKey]*instance

@@ -51,7 +51,7 @@ func TestEdgeRefusalAndGateway(t *testing.T) {
 	if resp.StatusCode != 403 || p.Code != CallRefused || p.Caller != "order" || p.Service != "payment" {
 		t.Errorf("refusal: %d %+v", resp.StatusCode, p)
 	}
-	if ev := r.event("refused"); ev == nil || ev.Caller != "order" || ev.Service != "payment" {
+	if ev := r.told("refused"); ev.Caller != "order" || ev.Service != "payment" {
 		t.Errorf("event: %+v", ev)
 	}
 	eventually(t, "the access log", func() bool { return strings.Count(r.log.String(), "\n") == 2 })

@@ -8,42 +8,50 @@ import (
 	"github.com/banyanrun/banyan/internal/link"
 )
 
-// events reports what people should see. Refusals are counted: one event a
-// second for each pair at most.
+// events reports what people should see. What may come with each request is
+// counted: one event a second for each kind and pair of services at most.
 type events struct {
 	out func(link.Event)
 
-	mu      sync.Mutex
-	refusal map[[2]string]int // refused since the pair's last event; the key stays for a second
-	wake    chan struct{}
+	mu    sync.Mutex
+	count map[tally]int // since the last event; the key stays for a second
+	wake  chan struct{}
 }
 
-// maxRefusalPairs bounds memory against callers that make up callees.
-const maxRefusalPairs = 1000
+// tally is an event without its number.
+type tally struct{ kind, caller, service string }
+
+// maxCounted bounds memory against callers that make up callees.
+const maxCounted = 1000
 
 func newEvents(out func(link.Event)) *events {
-	return &events{out: out, refusal: map[[2]string]int{}, wake: make(chan struct{}, 1)}
+	return &events{out: out, count: map[tally]int{}, wake: make(chan struct{}, 1)}
 }
 
 func (v *events) send(ev link.Event) { v.out(ev) }
 
-// refused notes a refused call; the first of a pair is reported at once.
-func (v *events) refused(caller, callee string) {
-	k := [2]string{caller, callee}
+// refused notes a call that was not declared.
+func (v *events) refused(caller, callee string) { v.add(tally{"refused", caller, callee}) }
+
+// unmirrored notes a request that should have been copied to a service and was not.
+func (v *events) unmirrored(caller, to string) { v.add(tally{"unmirrored", caller, to}) }
+
+// add counts one; the first of its like is reported at once.
+func (v *events) add(k tally) {
 	v.mu.Lock()
-	n, known := v.refusal[k]
+	n, known := v.count[k]
 	switch {
 	case known:
-		v.refusal[k] = n + 1
-	case len(v.refusal) < maxRefusalPairs:
-		v.refusal[k] = 0
+		v.count[k] = n + 1
+	case len(v.count) < maxCounted:
+		v.count[k] = 0
 	default:
 		v.mu.Unlock()
 		return
 	}
 	v.mu.Unlock()
 	if !known {
-		v.out(link.Event{Kind: "refused", Caller: caller, Service: callee, Count: 1})
+		v.out(link.Event{Kind: k.kind, Caller: k.caller, Service: k.service, Count: 1})
 		select {
 		case v.wake <- struct{}{}:
 		default:
@@ -73,15 +81,15 @@ func (v *events) run(ctx context.Context) {
 func (v *events) flush() (more bool) {
 	v.mu.Lock()
 	var due []link.Event
-	for k, n := range v.refusal {
+	for k, n := range v.count {
 		if n == 0 {
-			delete(v.refusal, k)
+			delete(v.count, k)
 			continue
 		}
-		v.refusal[k] = 0
-		due = append(due, link.Event{Kind: "refused", Caller: k[0], Service: k[1], Count: n})
+		v.count[k] = 0
+		due = append(due, link.Event{Kind: k.kind, Caller: k.caller, Service: k.service, Count: n})
 	}
-	more = len(v.refusal) > 0
+	more = len(v.count) > 0
 	v.mu.Unlock()
 	for _, ev := range due {
 		v.out(ev)

@@ -219,6 +219,9 @@ func (x *exchange) reply(h *message.Head, body []byte) {
 
 // wait gives way until something happens to the exchange or the deadline is over.
 func (x *exchange) wait(deadline int64) error {
+	if x.client.gone() { // it may have been what woke the task in a wait for something else
+		return errClientGone
+	}
 	err := x.task.Wait(deadline)
 	switch {
 	case x.client.gone():

@@ -64,43 +64,66 @@ func (x *exchange) dropAnswer(ok bool) {
 	}
 }
 
-// askInstead sends the request to the other service and relays its answer. If
-// that fails, too, everything is as before.
-func (x *exchange) askInstead(ok bool) bool {
-	other, now := x.edg.fallback, x.w.loop.Now()
-	if !x.body.replayable() || len(x.req.Upgrade) > 0 || x.given != 0 && now >= x.given {
-		return false
-	}
-	edg, fail, up, resp, chosen, key, cookie, limit := x.edg, x.fail, x.up, x.resp, x.chosen, x.splitKey, x.cookie, x.limit
+// aside is what an exchange puts aside while another service is asked.
+type aside struct {
+	edg      *edge
+	fail     *failure
+	up       upstream
+	resp     *message.Head
+	chosen   choice
+	splitKey uint64
+	cookie   []byte
+	limit    time.Duration
+}
+
+// turnTo makes the exchange one with another service, which has a time of its own.
+func (x *exchange) turnTo(other *edge) aside {
+	a := aside{x.edg, x.fail, x.up, x.resp, x.chosen, x.splitKey, x.cookie, x.limit}
 	x.edg, x.up, x.resp, x.splitKey, x.cookie = other, nil, x.w.head(), 0, nil
 	x.limit = other.policy.Timeout
 	x.deadline = sooner(x.given, x.w.after(x.limit))
+	x.own = x.deadline != x.given
 	x.retries, x.stale = 0, 0
-	began := x.w.loop.Clock()
+	return a
+}
+
+// turnBack makes the exchange what it was.
+func (x *exchange) turnBack(a aside) {
+	x.w.putHead(x.resp)
+	x.edg, x.fail, x.up, x.resp, x.chosen, x.splitKey, x.cookie, x.limit = a.edg, a.fail, a.up, a.resp, a.chosen, a.splitKey, a.cookie, a.limit
+	x.body.over = true // what is left of it nobody needs for the answer
+}
+
+// askInstead sends the request to the other service and relays its answer. If
+// that fails, too, everything is as before.
+func (x *exchange) askInstead(ok bool) bool {
+	other := x.edg.fallback
+	if !x.body.replayable() || len(x.req.Upgrade) > 0 || x.given != 0 && x.w.loop.Now() >= x.given {
+		return false
+	}
+	before, began := x.turnTo(other), x.w.loop.Clock()
 	got := x.tryAll()
 	x.countInstead(other, began, got)
-	if got && x.resp.Status < http.StatusInternalServerError {
-		if ok {
-			up.finish(false)
-			chosen.inst.release()
+	if !got || x.resp.Status >= http.StatusInternalServerError {
+		x.dropAnswer(got)
+		x.turnBack(before)
+		if !ok && x.client.gone() {
+			x.fail = x.failed(ClientGone, nil, "")
 		}
-		x.w.putHead(resp)
-		x.fill.Drop()
-		x.fail, x.caching = fail, caching{}
-		x.standInBy(byService)
-		x.upstreamTime = x.w.loop.Clock() - x.sent
-		x.relay()
-		x.chosen.inst.release()
-		return true
+		return false
 	}
-	x.dropAnswer(got)
-	x.w.putHead(x.resp)
-	x.edg, x.up, x.resp, x.chosen, x.splitKey, x.cookie, x.limit = edg, up, resp, chosen, key, cookie, limit
-	x.body.over = true // what is left of it nobody needs for the answer
-	if x.fail = fail; !ok && x.client.gone() {
-		x.fail = x.failed(ClientGone, nil, "")
+	if ok {
+		before.up.finish(false)
+		before.chosen.inst.release()
 	}
-	return false
+	x.w.putHead(before.resp)
+	x.fill.Drop()
+	x.fail, x.caching = before.fail, caching{}
+	x.standInBy(byService)
+	x.upstreamTime = x.w.loop.Clock() - x.sent
+	x.relay()
+	x.chosen.inst.release()
+	return true
 }
 
 // answerStatic sends the edge's fixed answer.

@@ -70,6 +70,7 @@ func TestFaultsDelayEndsWithItsClient(t *testing.T) {
 // TestFallback: who answers in place of what.
 func TestFallback(t *testing.T) {
 	ok := func(t *testing.T) string {
+		t.Helper()
 		return backend(t, func(w http.ResponseWriter, q *http.Request) {
 			b, _ := io.ReadAll(q.Body)
 			_, _ = io.WriteString(w, "other "+q.Header.Get("Banyan-Caller")+" "+string(b))
@@ -77,13 +78,17 @@ func TestFallback(t *testing.T) {
 	}
 	status := func(code int) func(*testing.T) string {
 		return func(t *testing.T) string {
+			t.Helper()
 			return backend(t, func(w http.ResponseWriter, _ *http.Request) {
 				w.WriteHeader(code)
 				_, _ = io.WriteString(w, "own")
 			})
 		}
 	}
-	mute := func(t *testing.T) string { return backend(t, silent(new(atomic.Int32))) }
+	mute := func(t *testing.T) string {
+		t.Helper()
+		return backend(t, silent(new(atomic.Int32)))
+	}
 	static := route.Fallback{Status: 203, Type: "application/json", Body: "[]"}
 	both := static
 	both.Service = "other"

@@ -29,7 +29,9 @@ const (
 	frameGoAway
 	frameWindow
 	frameContinuation
+)
 
+const (
 	endStream  = 1
 	endHeaders = 4
 )

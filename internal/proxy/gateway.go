@@ -73,10 +73,8 @@ func (x *exchange) stripClaims(v *gateway.Verifier) {
 
 // pathOf is a target without its query.
 func pathOf(target []byte) []byte {
-	if i := bytes.IndexByte(target, '?'); i >= 0 {
-		return target[:i]
-	}
-	return target
+	path, _, _ := bytes.Cut(target, []byte("?"))
+	return path
 }
 
 // admit finds the route and does what it wants done first; a failure refuses the request.

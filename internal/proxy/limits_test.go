@@ -2,7 +2,9 @@ package proxy
 
 import (
 	"net/http"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,7 +18,7 @@ type held struct {
 	once sync.Once
 }
 
-func newHeld() *held { return &held{came: make(chan struct{}, 100), free: make(chan struct{})} }
+func newHeld() *held { return &held{came: make(chan struct{}, 1000), free: make(chan struct{})} }
 
 func (h *held) serve(w http.ResponseWriter, _ *http.Request) {
 	h.came <- struct{}{}
@@ -127,4 +129,49 @@ func TestConcurrencyOfAClientThatLeft(t *testing.T) {
 	if resp, _ := get(t, client(t), edge); resp.StatusCode != 204 {
 		t.Errorf("afterwards: %s", resp.Status)
 	}
+}
+
+// TestBreakerSaysWhen: an open breaker tells when it is worth to ask again.
+func TestBreakerSaysWhen(t *testing.T) {
+	r := newRig(t)
+	r.service("s", route.HTTP1, "s-1", backend(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }))
+	edge := r.edge("x", "s", route.Policy{Breaker: &route.Breaker{FailureRatio: 1, MinRequests: 1, Window: time.Minute, OpenFor: 90 * time.Second}})
+	r.apply()
+	c := client(t)
+	_, _ = get(t, c, edge)
+	resp, body := get(t, c, edge)
+	if p := problemOf(t, resp, body); p.Code != BreakerOpen {
+		t.Errorf("%+v", p)
+	}
+	if after, _ := strconv.Atoi(resp.Header.Get("Retry-After")); after < 30 || after > 90 {
+		t.Errorf("Retry-After: %d", after)
+	}
+}
+
+// TestOutlierSettings: how many errors eject, for how long, or not at all.
+func TestOutlierSettings(t *testing.T) {
+	r := newRig(t)
+	var hits atomic.Int32
+	r.service("s", route.HTTP1, "s-1", backend(t, func(w http.ResponseWriter, _ *http.Request) {
+		hits.Add(1)
+		w.WriteHeader(500)
+	}), "s-2", backend(t, text("ok")))
+	quick := r.edge("x", "s", route.Policy{Outlier: &route.Outlier{Errors: 2, Base: 50 * time.Millisecond, Max: time.Second, MaxPercent: 50}})
+	never := r.edge("y", "s", route.Policy{Outlier: &route.Outlier{}})
+	r.apply()
+	c := client(t)
+	for range 40 {
+		_, _ = get(t, c, never)
+	}
+	if r.event("ejected") != nil || hits.Load() < 5 {
+		t.Errorf("after %d errors: %+v", hits.Load(), r.event("ejected"))
+	}
+	eventually(t, "it is out", func() bool {
+		_, _ = get(t, c, quick)
+		return r.event("ejected") != nil
+	})
+	if ev := r.event("ejected"); ev.Instance != "s-1" || ev.Detail != "for 50ms, after 2 errors in a row" {
+		t.Errorf("%+v", ev)
+	}
+	eventually(t, "it is back, without a request", func() bool { return r.event("restored") != nil })
 }

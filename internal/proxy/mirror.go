@@ -35,7 +35,7 @@ func (x *exchange) sendMirror() {
 	}
 	x.mirror = nil
 	if x.body.lost && x.body.taken > 0 || x.w.mirrors >= maxMirrors {
-		x.e.unmirrored.Add(1)
+		x.e.events.unmirrored(to.caller, to.callee)
 		return
 	}
 	m, _ := x.shadowOf(to)

@@ -21,6 +21,7 @@ type member struct {
 // pool is instances that are alike to an edge: all of its service's, or those of
 // one revision.
 type pool struct {
+	revision string // "": all
 	members  []member
 	balancer *policy.Balancer
 }
@@ -91,7 +92,7 @@ func (x *exchange) begun(c choice) {
 	x.chosen = c
 	x.tried = append(x.tried, c.inst)
 	x.tries++
-	x.tryBegan = x.w.loop.Now()
+	x.tryBegan, x.timedOut = x.w.loop.Now(), false
 }
 
 // pick acquires the instance that the edge's balancer says, of those that meet

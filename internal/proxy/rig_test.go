@@ -53,15 +53,15 @@ func (s *syncBuffer) String() string {
 	return s.b.String()
 }
 
-func newRig(t testing.TB) *rig {
-	t.Helper()
-	return newRigWith(t, Options{})
+func newRig(tb testing.TB) *rig {
+	tb.Helper()
+	return newRigWith(tb, Options{})
 }
 
 // newRigWith makes one with options; those that the rig needs itself are set.
-func newRigWith(t testing.TB, o Options) *rig {
-	t.Helper()
-	r := &rig{t: t, log: &syncBuffer{}, fresh: map[string]net.Listener{}, addrs: map[string]string{}}
+func newRigWith(tb testing.TB, o Options) *rig {
+	tb.Helper()
+	r := &rig{t: tb, log: &syncBuffer{}, fresh: map[string]net.Listener{}, addrs: map[string]string{}}
 	r.snap = route.Snapshot{App: "test", Version: route.Version{Epoch: 1}, Services: map[string]*route.Service{}}
 	o.AccessLog = r.log
 	o.Drained = func(ids []string) {
@@ -85,7 +85,7 @@ func newRigWith(t testing.TB, o Options) *rig {
 		cancel()
 		<-done
 	}
-	t.Cleanup(r.stop)
+	tb.Cleanup(r.stop)
 	return r
 }
 
@@ -161,22 +161,29 @@ func (r *rig) event(kind string) *link.Event {
 	return nil
 }
 
+// told waits for an event.
+func (r *rig) told(kind string) *link.Event {
+	r.t.Helper()
+	eventually(r.t, "an event "+kind, func() bool { return r.event(kind) != nil })
+	return r.event(kind)
+}
+
 // backend starts an HTTP/1.1 server and returns its address.
-func backend(t testing.TB, h http.HandlerFunc) string {
-	t.Helper()
+func backend(tb testing.TB, h http.HandlerFunc) string {
+	tb.Helper()
 	s := httptest.NewServer(h)
-	t.Cleanup(s.Close)
+	tb.Cleanup(s.Close)
 	return s.Listener.Addr().String()
 }
 
 // h2cBackend starts a server that speaks HTTP/2 without TLS only.
-func h2cBackend(t testing.TB, h http.HandlerFunc) string {
-	t.Helper()
+func h2cBackend(tb testing.TB, h http.HandlerFunc) string {
+	tb.Helper()
 	s := httptest.NewUnstartedServer(h)
 	s.Config.Protocols = new(http.Protocols)
 	s.Config.Protocols.SetUnencryptedHTTP2(true)
 	s.Start()
-	t.Cleanup(s.Close)
+	tb.Cleanup(s.Close)
 	return s.Listener.Addr().String()
 }
 
@@ -227,7 +234,7 @@ func do(t *testing.T, c *http.Client, req *http.Request) (*http.Response, string
 }
 
 // eventually waits for a condition that something else brings about.
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(5 * time.Second)
 	for !ok() {

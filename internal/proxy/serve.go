@@ -50,13 +50,6 @@ const (
 	firstHello = time.Minute
 )
 
-// closeWait bounds the wait for handlers whose connections were closed.
-func closeWait() context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	context.AfterFunc(ctx, cancel)
-	return ctx
-}
-
 // Serve is the data plane's process: it listens on the link's socket, applies
 // what the daemon sends, and starts a daemon when its own goes away without
 // Bye. It returns when ctx ends, after a Bye with Shutdown, and after SIGTERM;

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,7 +26,7 @@ func (r *rig) connections() int {
 }
 
 // dialRaw connects to a URL's address.
-func dialRaw(t testing.TB, url string) net.Conn {
+func dialRaw(t *testing.T, url string) net.Conn {
 	t.Helper()
 	c, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 	if err != nil {
@@ -209,9 +210,16 @@ func TestClientsThatNeverRead(t *testing.T) {
 func TestSlowReadersShareHTTP2(t *testing.T) {
 	const crowd = 30
 	r := newRigWith(t, Options{Loops: 1})
+	var written atomic.Int64
 	r.service("s", route.H2C, "s-1", h2cBackend(t, func(w http.ResponseWriter, q *http.Request) {
 		if q.URL.Path == "/large" {
-			_, _ = w.Write(make([]byte, 8<<20))
+			chunk := make([]byte, 16<<10)
+			for range 512 {
+				n, err := w.Write(chunk)
+				if written.Add(int64(n)); err != nil {
+					return
+				}
+			}
 			return
 		}
 		_, _ = w.Write(make([]byte, 100_000))
@@ -225,7 +233,11 @@ func TestSlowReadersShareHTTP2(t *testing.T) {
 		_, _ = fmt.Fprintf(c, "GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
 		slow = append(slow, c)
 	}
-	eventually(t, "they wait", func() bool { return r.e.InFlight() == crowd })
+	eventually(t, "all are stuck", func() bool {
+		before := written.Load()
+		time.Sleep(50 * time.Millisecond) //nolint:forbidigo // in which nothing is written
+		return r.e.InFlight() == crowd && before > 0 && written.Load() == before
+	})
 	for range 10 {
 		if resp, body := get(t, client(t), edge); resp.StatusCode != 200 || len(body) != 100_000 {
 			t.Errorf("%s, %d bytes", resp.Status, len(body))

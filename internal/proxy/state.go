@@ -50,21 +50,20 @@ func (s *edgeState) cacheFor(cfg *route.Cache) (*cache.Cache, error) {
 // each share of its split. A share of weight 0 gets nothing.
 func (s *edgeState) poolsFor(svc *service, p *route.Policy) []pool {
 	all := s.membersFor(svc, p.Breaker)
-	if svc.split == nil {
-		pools := []pool{{members: all}}
-		s.balance(pools, []string{""}, p.Balance)
-		return pools
-	}
-	pools, names := make([]pool, len(svc.shares)), make([]string, len(svc.shares))
-	for i, share := range svc.shares {
-		names[i] = share.Revision
-		for _, m := range all {
-			if share.Weight > 0 && m.inst.revision == share.Revision {
-				pools[i].members = append(pools[i].members, m)
+	pools := []pool{{members: all}}
+	if svc.split != nil {
+		pools = pools[:0]
+		for _, share := range svc.shares {
+			of := pool{revision: share.Revision}
+			for _, m := range all {
+				if share.Weight > 0 && m.inst.revision == share.Revision {
+					of.members = append(of.members, m)
+				}
 			}
+			pools = append(pools, of)
 		}
 	}
-	s.balance(pools, names, p.Balance)
+	s.balance(pools, p.Balance)
 	return pools
 }
 
@@ -94,8 +93,8 @@ func (s *edgeState) membersFor(svc *service, cfg *route.Breaker) []member {
 // twoChoices is the balancer of edges that do not say how. It has no state.
 var twoChoices = policy.NewBalancer(nil, nil)
 
-// balance gives each pool, of the revision of that name, its balancer.
-func (s *edgeState) balance(pools []pool, revisions []string, cfg *route.Balance) {
+// balance gives each pool its balancer.
+func (s *edgeState) balance(pools []pool, cfg *route.Balance) {
 	if cfg == nil {
 		s.balancers = nil
 		for i := range pools {
@@ -105,15 +104,16 @@ func (s *edgeState) balance(pools []pool, revisions []string, cfg *route.Balance
 	}
 	next := make(map[string]keptBalancer, len(pools))
 	for i := range pools {
-		names := make([]string, len(pools[i].members))
-		for k := range names {
-			names[k] = pools[i].members[k].inst.id
+		p := &pools[i]
+		names := make([]string, 0, len(p.members))
+		for _, m := range p.members {
+			names = append(names, m.inst.id)
 		}
-		b := s.balancers[revisions[i]]
+		b := s.balancers[p.revision]
 		if b.Balancer == nil || b.cfg != *cfg || !slices.Equal(b.names, names) {
 			b = keptBalancer{policy.NewBalancer(cfg, names), *cfg, names}
 		}
-		next[revisions[i]], pools[i].balancer = b, b.Balancer
+		next[p.revision], p.balancer = b, b.Balancer
 	}
 	s.balancers = next
 }

@@ -11,6 +11,7 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -59,9 +60,12 @@ func allWays(t *testing.T, handler http.HandlerFunc) (*rig, []way) {
 // what a test sees pile up then piles up in the data plane.
 const narrowBuffer = 256 << 10
 
-// narrow gives a client's connections small buffers.
+// narrow gives a client's connections small buffers, and has it wait for 100
+// Continue for as long as it takes.
 func narrow(c *http.Client) {
-	c.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+	tr := c.Transport.(*http.Transport)
+	tr.ExpectContinueTimeout = time.Hour
+	tr.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c, err := new(net.Dialer).DialContext(ctx, network, addr)
 		if err == nil {
 			_ = c.(*net.TCPConn).SetReadBuffer(narrowBuffer)
@@ -245,7 +249,7 @@ func TestSlowReaders(t *testing.T) {
 			t.Errorf("%s: %d bytes of the body were taken before anybody read", way.name, n)
 		}
 		read <- struct{}{}
-		if got := wait(t, done); got != fmt.Sprint(flood) {
+		if got := wait(t, done); got != strconv.Itoa(flood) {
 			t.Errorf("%s: %s", way.name, got)
 		}
 	}
@@ -337,18 +341,13 @@ func TestExpect(t *testing.T) {
 	})
 	for _, way := range ways {
 		for path, want := range map[string]string{"/yes": "abc <nil>", "/no": ""} {
-			continued, read := false, &atomic.Int64{}
-			ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got100Continue: func() { continued = true }})
-			req, _ := http.NewRequestWithContext(ctx, http.MethodPost, way.url+path, io.TeeReader(strings.NewReader("abc"), counting{io.Discard, read}))
+			var continued, read atomic.Int64
+			ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got100Continue: func() { continued.Add(1) }})
+			req, _ := http.NewRequestWithContext(ctx, http.MethodPost, way.url+path, io.TeeReader(strings.NewReader("abc"), counting{io.Discard, &read}))
 			req.Header.Set("Expect", "100-continue")
-			transport := way.client.Transport
-			if n, ok := transport.(named); ok {
-				transport = n.RoundTripper
-			}
-			transport.(*http.Transport).ExpectContinueTimeout = time.Hour
 			resp, body := do(t, way.client, req)
-			if body != want || (path == "/yes") != continued || path == "/no" && (read.Load() > 0 || resp.StatusCode != http.StatusRequestEntityTooLarge) {
-				t.Errorf("%s %s: %d %q, continue: %v, %d bytes read", way.name, path, resp.StatusCode, body, continued, read.Load())
+			if body != want || (path == "/yes") != (continued.Load() == 1) || path == "/no" && (read.Load() > 0 || resp.StatusCode != http.StatusRequestEntityTooLarge) {
+				t.Errorf("%s %s: %d %q, continued %d times, %d bytes read", way.name, path, resp.StatusCode, body, continued.Load(), read.Load())
 			}
 		}
 	}

@@ -46,12 +46,12 @@ type entry struct {
 type edgeKey struct {
 	caller, callee string
 	route          string // "", or the route's host and path
-	part           string // "", or what the edge is to another one: "fallback", "mirror"
+	part           string // "", or what the edge is to another one: "fallback of order"
 }
 
 // to names the way to another service that belongs to the edge k.
 func (k edgeKey) to(part, callee string) edgeKey {
-	k.route, k.part, k.callee = k.callee+" "+k.route, part, callee
+	k.part, k.callee = part+" of "+k.callee, callee
 	return k
 }
 

@@ -27,7 +27,7 @@ func (w *worker) relayTCP(t *loop.Task, en *entry, down *loop.Conn) {
 	defer x.chosen.inst.release()
 	if v := x.edg.svc.proxyProtocol; v != 0 {
 		at, _ := netip.ParseAddrPort(en.Addr) // an edge's listener has a full address
-		up.Write(appendProxyHeader(nil, v, down.Remote, at))
+		up.SetOut(appendProxyHeader(up.Out(), v, down.Remote, at))
 	}
 	down.Reader(t)
 	down.Writer(t)

@@ -302,9 +302,5 @@ func (u *upstream1) reusable() bool {
 	if !u.headed || !u.written || !u.body.ended || u.closes || u.c.WriteErr() != nil {
 		return false
 	}
-	if u.c.CanRead() { // or it only looks so: the last read filled what it was given
-		n, err := u.c.TryFill()
-		return n == 0 && err == nil
-	}
-	return true
+	return u.c.Quiet()
 }

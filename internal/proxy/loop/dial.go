@@ -39,7 +39,7 @@ func (l *Loop) Dial(t *Task, addr netip.AddrPort, deadline int64) (*Conn, error)
 	if code, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR); err != nil || code != 0 {
 		c.Abort()
 		if err == nil {
-			err = unix.Errno(code) //nolint:gosec // an errno
+			err = unix.Errno(code)
 		}
 		return nil, err
 	}

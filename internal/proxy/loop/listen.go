@@ -42,6 +42,8 @@ func (g *Group) Listen(l net.Listener, serve func(*Conn)) (*Listener, error) {
 		return nil, err
 	}
 	keepAlive(fd)
+	// Connections inherit it.
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	ln := &Listener{group: g}
 	var mu sync.Mutex
 	var failed error
@@ -101,7 +103,7 @@ func descriptor(l net.Listener) (int, error) {
 		return -1, err
 	}
 	fd := -1
-	err = raw.Control(func(d uintptr) { fd = int(d) }) //nolint:gosec // a descriptor
+	err = raw.Control(func(d uintptr) { fd = int(d) })
 	return fd, err
 }
 
@@ -155,7 +157,6 @@ func (s *socket) expire() {
 
 // hand gives the connection to the loop with the fewest.
 func (s *socket) hand(lp *Loop, fd int, from unix.Sockaddr) {
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	to := lp
 	for _, other := range lp.group.loops {
 		if other.Conns() < to.Conns() {
@@ -189,9 +190,9 @@ func (s *socket) open(lp *Loop, fd int, remote netip.AddrPort) {
 func addrPort(sa unix.Sockaddr) netip.AddrPort {
 	switch a := sa.(type) {
 	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port)) //nolint:gosec // a port
+		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
 	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr).Unmap(), uint16(a.Port)) //nolint:gosec // a port
+		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr).Unmap(), uint16(a.Port))
 	}
 	return netip.AddrPort{}
 }

@@ -207,8 +207,8 @@ func (l *Loop) handle(ev event) {
 		l.readMail()
 		return
 	}
-	s := &l.slots[uint32(ev.token)] //nolint:gosec // the lower half
-	if s.generation != uint32(ev.token>>32) {
+	s := &l.slots[uint32(ev.token)]
+	if uint64(s.generation) != ev.token>>32 {
 		return // closed in this turn
 	}
 	switch {
@@ -231,7 +231,7 @@ func (l *Loop) readMail() {
 
 // runReady resumes tasks until none is ready.
 func (l *Loop) runReady() {
-	for i := 0; i < len(l.ready); i++ {
+	for i := 0; i < len(l.ready); i++ { //nolint:intrange // it grows meanwhile
 		t := l.ready[i]
 		t.queued = false
 		t.resume()
@@ -254,7 +254,7 @@ func (l *Loop) unhold() {
 
 // flushAll sends what the turn wrote.
 func (l *Loop) flushAll() {
-	for i := 0; i < len(l.dirty); i++ {
+	for i := 0; i < len(l.dirty); i++ { //nolint:intrange // it grows meanwhile
 		c := l.dirty[i]
 		c.dirty = false
 		c.flush()
@@ -270,7 +270,7 @@ func (l *Loop) take(c *Conn, s *socket) (token uint64) {
 		i = l.free[n-1]
 		l.free = l.free[:n-1]
 	} else {
-		i = uint32(len(l.slots)) //nolint:gosec // descriptors are fewer
+		i = uint32(len(l.slots))
 		l.slots = append(l.slots, slot{generation: 1})
 	}
 	l.slots[i].conn, l.slots[i].listener = c, s
@@ -279,7 +279,7 @@ func (l *Loop) take(c *Conn, s *socket) (token uint64) {
 
 // give takes the token back.
 func (l *Loop) give(token uint64) {
-	i := uint32(token) //nolint:gosec // the lower half
+	i := uint32(token)
 	l.slots[i] = slot{generation: l.slots[i].generation + 1}
 	l.free = append(l.free, i)
 }

@@ -18,32 +18,33 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func group(t testing.TB, n int) *Group {
-	t.Helper()
+func group(tb testing.TB, n int) *Group {
+	tb.Helper()
 	g, err := NewGroup(n, slog.New(slog.DiscardHandler))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(g.Close)
+	tb.Cleanup(g.Close)
 	return g
 }
 
 // serve listens on loopback and returns the address.
-func serve(t testing.TB, g *Group, fn func(*Conn)) string {
-	t.Helper()
+func serve(tb testing.TB, g *Group, fn func(*Conn)) string {
+	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	ln, err := g.Listen(l, fn)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		ln.Close()
 		_ = l.Close()
 	})
@@ -170,7 +171,7 @@ func TestTLS(t *testing.T) {
 		})
 	})
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		c, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true, MaxVersion: version}) //nolint:gosec // the certificate is the test's
+		c, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true, MaxVersion: version})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -415,5 +416,26 @@ func TestDetach(t *testing.T) {
 	raw, _ := s.SyscallConn()
 	if err := raw.Control(func(uintptr) {}); !errors.Is(err, net.ErrClosed) || !errors.Is(s.Close(), net.ErrClosed) {
 		t.Error("it is closed:", err)
+	}
+}
+
+// TestNoDelay: accepted connections have the listener's setting.
+func TestNoDelay(t *testing.T) {
+	set := make(chan int, 1)
+	addr := serve(t, group(t, 1), func(c *Conn) {
+		n, err := unix.GetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_NODELAY)
+		if err != nil {
+			t.Error(err)
+		}
+		set <- n
+		c.Abort()
+	})
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if <-set == 0 {
+		t.Error("small writes wait for acknowledgements")
 	}
 }

@@ -113,7 +113,8 @@ func (c *Conn) CloseWrite() {
 
 // flush sends the gathered output as far as the socket takes it.
 func (c *Conn) flush() {
-	for c.fd >= 0 && c.flushOnce() {
+	for more := true; more && c.fd >= 0; {
+		more = c.flushOnce()
 	}
 }
 

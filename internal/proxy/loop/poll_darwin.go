@@ -62,6 +62,10 @@ func (p *poller) addListener(fd int, token uint64) error {
 	return p.change(unix.Kevent_t{Ident: uint64(fd), Filter: unix.EVFILT_READ, Flags: unix.EV_ADD})
 }
 
+// forget is remove for a descriptor that is closed next: the kernel takes it out
+// by itself.
+func (p *poller) forget(fd int) { delete(p.tokens, fd) }
+
 func (p *poller) remove(fd int) {
 	delete(p.tokens, fd)
 	_ = p.change(unix.Kevent_t{Ident: uint64(fd), Filter: unix.EVFILT_READ, Flags: unix.EV_DELETE})

@@ -51,7 +51,7 @@ func newPoller() (*poller, error) {
 }
 
 func (p *poller) control(op, fd int, token uint64, bits uint32) error {
-	ev := unix.EpollEvent{Events: bits, Fd: int32(token), Pad: int32(token >> 32)} //nolint:gosec // the two halves of token
+	ev := unix.EpollEvent{Events: bits, Fd: int32(token), Pad: int32(token >> 32)}
 	return unix.EpollCtl(p.fd, op, fd, &ev)
 }
 
@@ -64,6 +64,10 @@ func (p *poller) add(fd int, token uint64) error {
 func (p *poller) addListener(fd int, token uint64) error {
 	return p.control(unix.EPOLL_CTL_ADD, fd, token, unix.EPOLLIN|unix.EPOLLEXCLUSIVE)
 }
+
+// forget is remove for a descriptor that is closed next, which has no duplicate:
+// the kernel takes it out by itself (epoll(7)).
+func (p *poller) forget(int) {}
 
 func (p *poller) remove(fd int) { _ = unix.EpollCtl(p.fd, unix.EPOLL_CTL_DEL, fd, nil) }
 
@@ -84,7 +88,7 @@ func (p *poller) wait(timeout int) int {
 
 func (p *poller) event(i int) event {
 	ev := &p.events[i]
-	return event{token: uint64(uint32(ev.Fd)) | uint64(uint32(ev.Pad))<<32, bits: ev.Events} //nolint:gosec // as in control
+	return event{token: uint64(uint32(ev.Fd)) | uint64(uint32(ev.Pad))<<32, bits: ev.Events}
 }
 
 // wake makes wait return; safe from any goroutine.
@@ -110,7 +114,7 @@ func read(fd int, p []byte) (int, syscall.Errno) {
 	for {
 		n, _, errno := syscall.RawSyscall(syscall.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
 		if errno != syscall.EINTR {
-			return int(n), errno //nolint:gosec // -1 comes with errno
+			return int(n), errno
 		}
 	}
 }
@@ -120,7 +124,7 @@ func write(fd int, p []byte) (int, syscall.Errno) {
 		// send, not write: MSG_NOSIGNAL.
 		n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), syscall.MSG_NOSIGNAL, 0, 0)
 		if errno != syscall.EINTR {
-			return int(n), errno //nolint:gosec // as above
+			return int(n), errno
 		}
 	}
 }

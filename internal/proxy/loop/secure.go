@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -37,7 +38,7 @@ func (c *Conn) Secure(t *Task, cfg *tls.Config, deadline int64) error {
 	s.conn = tls.Server(&rawConn{c: c, s: s, early: c.in[c.inAt:]}, cfg)
 	c.in, c.inAt = nil, 0
 	c.secure = s
-	if err := s.conn.Handshake(); err != nil {
+	if err := s.conn.HandshakeContext(context.Background()); err != nil {
 		c.flush() // the alert
 		return err
 	}

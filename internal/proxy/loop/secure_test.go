@@ -14,9 +14,9 @@ import (
 func secured(t *testing.T, g *Group, version uint16) (*Conn, *tls.Conn) {
 	t.Helper()
 	c, raw := pair(t, g)
-	peer := tls.Client(raw, &tls.Config{InsecureSkipVerify: true, MaxVersion: version}) //nolint:gosec // the certificate is the test's
+	peer := tls.Client(raw, &tls.Config{InsecureSkipVerify: true, MaxVersion: version})
 	done := make(chan error, 1)
-	cfg := &tls.Config{Certificates: []tls.Certificate{certificate(t)}} //nolint:gosec // the oldest version is tested, too
+	cfg := &tls.Config{Certificates: []tls.Certificate{certificate(t)}}
 	on(g, func(l *Loop) {
 		l.Go(func(task *Task) { done <- c.Secure(task, cfg, 0) })
 	})
@@ -64,7 +64,8 @@ func TestSecureEndWithUnreadData(t *testing.T) {
 	on(g, func(l *Loop) {
 		l.Go(func(task *Task) {
 			c.Reader(task)
-			for !c.Ended() && task.Wait(0) == nil {
+			for err := error(nil); err == nil && !c.Ended(); {
+				err = task.Wait(0)
 			}
 			woken <- c.Ended()
 		})
@@ -145,7 +146,7 @@ func TestPartialRecords(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = raw.SetDeadline(time.Now().Add(20 * time.Second))
-		exchange(t, tls.Client(dripping{raw}, &tls.Config{InsecureSkipVerify: true, MaxVersion: version}), 5000) //nolint:gosec // as above
+		exchange(t, tls.Client(dripping{raw}, &tls.Config{InsecureSkipVerify: true, MaxVersion: version}), 5000)
 		_ = raw.Close()
 	}
 }
@@ -194,7 +195,7 @@ func TestCloseNotify(t *testing.T) {
 				}
 			})
 		})
-		peer := tls.Client(seen, &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12}) //nolint:gosec // 1.2 shows its records' types
+		peer := tls.Client(seen, &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12})
 		if n, err := io.Copy(io.Discard, peer); n != 300_000 || err != nil {
 			t.Errorf("%s: %d bytes, %v", name, n, err)
 		}
@@ -210,8 +211,9 @@ func TestSecureLaggingReader(t *testing.T) {
 	g := logged(t, 1)
 	c, peer := secured(t, g, tls.VersionTLS13)
 	most := 0
-	const size = 32 << 20
+	const size = 8 << 20
 	on(g, func(l *Loop) {
+		lag(c)
 		l.Go(func(task *Task) {
 			c.Writer(task)
 			for sent := 0; sent < size; {

@@ -70,7 +70,7 @@ func (r *rawSocket) Control(fn func(fd uintptr)) error {
 	if r.fd < 0 {
 		return net.ErrClosed
 	}
-	fn(uintptr(r.fd)) //nolint:gosec // a descriptor
+	fn(uintptr(r.fd))
 	return nil
 }
 

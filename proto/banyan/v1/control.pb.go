@@ -1396,7 +1396,8 @@ type Counters struct {
 	Codes map[string]uint64 `protobuf:"bytes,3,rep,name=codes,proto3" json:"codes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	// Requests that failed: status 5xx, no answer, a broken one, or gRPC status
 	// UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE or DATA_LOSS.
-	// What the client alone is to blame for is none.
+	// Where a fallback answered, the service failed. What the client alone is to
+	// blame for is none.
 	Errors uint64 `protobuf:"varint,4,opt,name=errors,proto3" json:"errors,omitempty"`
 	// How often requests were sent again.
 	Retries uint64 `protobuf:"varint,5,opt,name=retries,proto3" json:"retries,omitempty"`
