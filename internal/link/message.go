@@ -116,7 +116,7 @@ type Stats struct {
 // closed, a call refused (counted, at most one event a second for each pair), a key set
 // that cannot be fetched. The keeper adds snapshot-refused.
 type Event struct {
-	Kind     string `json:"kind"` // ejected, restored, breaker-open, breaker-closed, refused, unmirrored, jwks
+	Kind     string `json:"kind"` // ejected, restored, breaker-open, breaker-closed, refused, unmirrored, jwks, certificate
 	Caller   string `json:"caller,omitempty"`
 	Service  string `json:"service,omitempty"`
 	Instance string `json:"instance,omitempty"`

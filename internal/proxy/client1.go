@@ -182,6 +182,7 @@ func (cl *client1) request(t *loop.Task) bool {
 	cl.chunked = false
 	cl.answering = h1.ResponseOptions{HTTP10: x.req.Minor == 0, Close: cl.closing, Head: string(x.req.Method) == "HEAD"}
 	x.req.Close = false
+	cl.c.Release() // the next connection's input finds it in the cache
 	cl.c.Writer(t)
 	cl.serving = true
 	x.serve(cl.in)

@@ -17,12 +17,18 @@ type client2 struct {
 	stay   stay
 }
 
+// uploadWindow is how much of a request's body may be under way, in bytes. Sixteen
+// bodies that nobody takes stop the others of their connection.
+const uploadWindow = 128 << 10
+
 // serveHTTP2 makes an HTTP/2 connection of one whose preface came, or whose TLS
 // handshake agreed on it.
 func (w *worker) serveHTTP2(cl *client1) {
 	set := cl.in.settings()
 	cc := &client2{conn2: conn2{w: w, c: cl.c}, in: cl.in, secure: cl.secure}
-	cc.h = h2.New(h2.Config{Server: true, MaxStreams: set.streams, MaxHeaderBytes: set.maxHeader}, cc)
+	cc.h = h2.New(h2.Config{
+		Server: true, MaxStreams: set.streams, MaxHeaderBytes: set.maxHeader, StreamWindow: uploadWindow, ConnWindow: 16 * uploadWindow,
+	}, cc)
 	cc.lost = func() {
 		cc.stay.over(w)
 		delete(w.clients, cc)

@@ -136,18 +136,11 @@ func (b *body2) add(p []byte, end bool) {
 // finish ends the body with those of the trailers in tail that are passed on.
 func (b *body2) finish(tail *message.Head) {
 	for i := range tail.Fields {
-		if f := &tail.Fields[i]; !mayTrail(f) {
+		if f := &tail.Fields[i]; f.ID != message.Removed && !message.MayTrail(f.ID, f.Name) {
 			f.ID = message.Removed
 		}
 	}
 	b.tail, b.ended = tail, true
-}
-
-// mayTrail reports whether a trailer is passed on: not if it would mean something
-// in a head, to who does not tell trailers from heads (RFC 9110, 6.5.1).
-func mayTrail(f *message.Field) bool {
-	known := f.ID == message.ETag || f.ID == message.GrpcMessage || f.ID == message.GrpcStatus
-	return known || f.ID == message.Other && !forgeable(f)
 }
 
 // rest is what came, and whether the body ends with it.

@@ -44,7 +44,7 @@ func TestTryTimeout(t *testing.T) {
 				start = h2cBackend
 			}
 			r.service("s", c.proto, "s-1", start(t, silent(&hits)), "s-2", start(t, text("ok")))
-			edge := r.edge("x", "s", route.Policy{TryTimeout: 50 * time.Millisecond, Timeout: time.Minute, Retries: c.retries})
+			edge := r.edge("x", "s", route.Policy{TryTimeout: 500 * time.Millisecond, Timeout: time.Minute, Retries: c.retries})
 			r.apply()
 			occupy(t, r.instance("s", 1), 1000)
 			req, _ := http.NewRequestWithContext(t.Context(), c.method, edge, strings.NewReader("hello"))
@@ -53,7 +53,7 @@ func TestTryTimeout(t *testing.T) {
 				t.Errorf("%s %s, %d hits", resp.Status, body, hits.Load())
 			}
 			if c.want != 200 {
-				if p := problemOf(t, resp, body); p.Code != UpstreamTimeout || p.Instance != "s-1" || !strings.Contains(p.Detail, "50ms") {
+				if p := problemOf(t, resp, body); p.Code != UpstreamTimeout || p.Instance != "s-1" || !strings.Contains(p.Detail, "500ms") {
 					t.Errorf("%+v", p)
 				}
 			}

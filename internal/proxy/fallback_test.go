@@ -79,7 +79,8 @@ func TestFallback(t *testing.T) {
 	status := func(code int) func(*testing.T) string {
 		return func(t *testing.T) string {
 			t.Helper()
-			return backend(t, func(w http.ResponseWriter, _ *http.Request) {
+			return backend(t, func(w http.ResponseWriter, q *http.Request) {
+				_, _ = io.Copy(io.Discard, q.Body)
 				w.WriteHeader(code)
 				_, _ = io.WriteString(w, "own")
 			})
@@ -104,7 +105,7 @@ func TestFallback(t *testing.T) {
 		{"no connection", dead, nil, static, route.Policy{}, "GET", "", 203, "[]", "static"},
 		{"5xx", status(500), nil, static, route.Policy{}, "GET", "", 203, "[]", "static"},
 		{"4xx is an answer", status(404), nil, static, route.Policy{}, "GET", "", 404, "own", ""},
-		{"time is over", mute, ok, both, route.Policy{Timeout: 50 * time.Millisecond}, "GET", "", 200, "other x ", "service"},
+		{"time is over", mute, ok, both, route.Policy{Timeout: 500 * time.Millisecond}, "GET", "", 200, "other x ", "service"},
 		{"other service", status(503), ok, both, route.Policy{}, "GET", "", 200, "other x ", "service"},
 		{"other service, POST", dead, ok, both, route.Policy{}, "POST", "hello", 200, "other x hello", "service"},
 		{"other service, a body that is too long for it", status(500), ok, both, route.Policy{}, "POST", strings.Repeat("x", 1<<18), 203, "[]", "static"},
@@ -128,7 +129,7 @@ func TestFallback(t *testing.T) {
 				req, _ := http.NewRequestWithContext(t.Context(), c.method, edge, strings.NewReader(c.body))
 				resp, body := do(t, cl, req)
 				if resp.StatusCode != c.want || c.answer != body && c.answer != "" || resp.Header.Get("Banyan-Fallback") != c.by {
-					t.Errorf("%s: %s %v %s", proto, resp.Status, resp.Header, body)
+					t.Errorf("%s: %s %v %.100s", proto, resp.Status, resp.Header, body)
 				}
 				if c.by == "static" && (resp.Header.Get("Content-Type") != c.fallback.Type || resp.Header.Get("X-Request-Id") == "") {
 					t.Errorf("%s: %v", proto, resp.Header)

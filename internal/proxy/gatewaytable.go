@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"crypto/tls"
-	"fmt"
 	"net/http"
 	"reflect"
 	"strings"
@@ -37,6 +36,7 @@ type filters struct {
 type gatewayKeepers struct {
 	verifier *gateway.Verifier
 	limiters map[edgeKey]*gateway.Limiter
+	shown    shown
 }
 
 // defaults for snapshots that leave them out
@@ -118,21 +118,6 @@ func (e *Engine) limiterFor(k edgeKey, cfg route.RateLimit) *gateway.Limiter {
 		return old
 	}
 	return gateway.NewLimiter(cfg)
-}
-
-// tlsFor reads the certificate that the gateway shows. The files are read anew
-// with each snapshot, so a renewed certificate takes effect with the next apply.
-func (e *Engine) tlsFor(cfg *route.TLS) (*tls.Config, error) {
-	if cfg == nil {
-		return nil, nil
-	}
-	cert, err := tls.LoadX509KeyPair(cfg.Cert, cfg.Key)
-	if err != nil {
-		return nil, fmt.Errorf("the gateway's certificate: %w", err)
-	}
-	return &tls.Config{
-		Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
-	}, nil
 }
 
 // keyClientFor fetches key sets: seldom, so it keeps no connections.

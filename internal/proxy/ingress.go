@@ -117,6 +117,10 @@ func (in *ingress) accepted(c *loop.Conn) {
 // greet does what comes before the first request: the PROXY header and the TLS handshake.
 func (cl *client1) greet(t *loop.Task) {
 	gt := cl.in.entry.Load().table.gateway
+	if gt == nil { // it went between accept and now
+		cl.c.Abort()
+		return
+	}
 	deadline := cl.w.after(cl.in.settings().headerTimeout)
 	if gt.proxyProtocol {
 		if err := cl.readProxyHeader(t, deadline); err != nil {

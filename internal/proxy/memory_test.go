@@ -38,7 +38,7 @@ func descriptors(t *testing.T, n, least uint64) uint64 {
 }
 
 // bareClient is a blocking client socket without goroutine, poller or buffer:
-// it costs this process nothing.
+// it costs this process nothing. It is the caller's to close.
 func bareClient(t *testing.T, addr string, receive int) int {
 	t.Helper()
 	to, err := net.ResolveTCPAddr("tcp", addr)
@@ -49,7 +49,6 @@ func bareClient(t *testing.T, addr string, receive int) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = unix.Close(fd) })
 	if receive > 0 {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, receive)
 	}
@@ -57,6 +56,14 @@ func bareClient(t *testing.T, addr string, receive int) int {
 		t.Fatal(err)
 	}
 	return fd
+}
+
+func closeAll(fds []int) {
+	for _, fd := range fds {
+		if fd > 0 {
+			_ = unix.Close(fd)
+		}
+	}
 }
 
 // inUse is what the process's heap and stacks hold, in bytes, once garbage is gone.
@@ -86,8 +93,11 @@ func TestIdleConnectionMemory(t *testing.T) {
 	before := inUse()
 	buf := make([]byte, 1024)
 	ask := []byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	fds := make([]int, 0, crowd)
+	defer func() { closeAll(fds) }()
 	for range crowd {
 		fd := bareClient(t, addr, 0)
+		fds = append(fds, fd)
 		if _, err := unix.Write(fd, ask); err != nil {
 			t.Fatal(err)
 		}
@@ -135,6 +145,7 @@ func TestSlowReaderMemory(t *testing.T) {
 			r.apply()
 			addr := strings.TrimPrefix(gw, "http://")
 			fds := make([]int, crowd)
+			defer closeAll(fds)
 			buf := make([]byte, 64<<10)
 			before := inUse()
 			for i := range fds {
@@ -184,9 +195,7 @@ func TestMemoryComesBack(t *testing.T) {
 			_, _ = unix.Write(fds[i], []byte([...]string{"GET / HTTP/1.1\r\nHo", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc", "\r"}[i%3]))
 		}
 		eventually(t, "they are there", func() bool { return r.connections() >= crowd })
-		for _, fd := range fds {
-			_ = unix.Shutdown(fd, unix.SHUT_RDWR)
-		}
+		closeAll(fds)
 		eventually(t, "they are gone", func() bool { return r.connections() <= 8 && r.e.InFlight() == 0 })
 	}
 	round() // fills the pools

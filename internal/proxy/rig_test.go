@@ -234,12 +234,12 @@ func do(t *testing.T, c *http.Client, req *http.Request) (*http.Response, string
 }
 
 // eventually waits for a condition that something else brings about.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
+func eventually(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
 	deadline := time.Now().Add(5 * time.Second)
 	for !ok() {
 		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
+			tb.Fatalf("never: %s", what)
 		}
 		time.Sleep(2 * time.Millisecond) //nolint:forbidigo // polls any condition
 	}

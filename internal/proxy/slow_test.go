@@ -249,6 +249,55 @@ func TestSlowReadersShareHTTP2(t *testing.T) {
 	eventually(t, "nothing is in flight", func() bool { return r.e.InFlight() == 0 })
 }
 
+// TestManyLeaveAtOnce: what an instance had sent to clients that left, by
+// hundreds, does not end the HTTP/2 connection on which others are served.
+func TestManyLeaveAtOnce(t *testing.T) {
+	const crowd = 600
+	descriptors(t, 4*crowd, 4*crowd)
+	r := newRigWith(t, Options{Loops: 1})
+	l := mustListen(t)
+	server := &http.Server{Protocols: new(http.Protocols), HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 1000}}
+	server.Protocols.SetUnencryptedHTTP2(true)
+	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		for chunk := make([]byte, 64<<10); q.Context().Err() == nil && q.URL.Path == "/large"; {
+			_, _ = w.Write(chunk)
+		}
+		_ = http.NewResponseController(w).Flush()
+		if q.URL.Path == "/patient" {
+			_, _ = io.Copy(w, q.Body)
+		}
+	})
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(func() { _ = server.Close() })
+	r.service("s", route.H2C, "s-1", l.Addr().String())
+	edge := r.edge("x", "s", route.Policy{})
+	r.apply()
+	body, end := io.Pipe()
+	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, edge+"/patient", body)
+	resp, err := client(t).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	crowded := make([]net.Conn, crowd)
+	for i := range crowded {
+		crowded[i] = dialRaw(t, edge)
+		_, _ = io.WriteString(crowded[i], "GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+	}
+	for _, c := range crowded {
+		_, _ = io.ReadFull(c, make([]byte, 10_000))
+	}
+	for _, c := range crowded {
+		_ = c.Close()
+	}
+	eventually(t, "they have left", func() bool { return r.e.InFlight() == 1 })
+	_, _ = io.WriteString(end, "still there")
+	_ = end.Close()
+	if got, err := io.ReadAll(resp.Body); string(got) != "still there" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 // TestLargeEarlyAnswer: an answer that comes before the client has sent all
 // arrives whole, though the client reads it late and slowly.
 func TestLargeEarlyAnswer(t *testing.T) {

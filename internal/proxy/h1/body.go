@@ -200,7 +200,7 @@ func (b *Body) trailerLine(src []byte) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if id := message.Identify(name); mayTrail(id, name) {
+	if id := message.Identify(name); message.MayTrail(id, name) {
 		b.trailers = append(b.trailers, message.Field{Name: b.head.Take(name), Value: b.head.Take(value), ID: id})
 	}
 	return n, nil

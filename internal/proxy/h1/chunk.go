@@ -1,10 +1,6 @@
 package h1
 
-import (
-	"bytes"
-
-	"github.com/banyanrun/banyan/internal/proxy/message"
-)
+import "bytes"
 
 const (
 	maxSizeDigits     = 16
@@ -125,42 +121,4 @@ func quotedLen(b []byte) int {
 		}
 	}
 	return 0
-}
-
-// trails are the known fields that may be trailers: none that frames, routes,
-// identifies or says what the content is (RFC 9110, 6.5.1), so few.
-var trails = [256]bool{message.Other: true, message.ETag: true, message.GrpcMessage: true, message.GrpcStatus: true}
-
-// untrailing are fields without an ID that may not be trailers.
-var untrailing = [...]string{
-	"content-encoding", "content-range", "content-language", "content-location", "max-forwards", "set-cookie2",
-	"if-match", "if-range", "if-unmodified-since", "strict-transport-security", "x-http-method-override",
-}
-
-// ours starts the names that only the data plane sets.
-var ours = [...]string{"banyan-", "x-forwarded-"}
-
-// mayTrail reports whether a trailer is passed on. One with an underscore is not:
-// CGI-like servers would take it for another.
-func mayTrail(id message.ID, name []byte) bool {
-	if !trails[id] {
-		return false
-	}
-	if id != message.Other {
-		return true
-	}
-	if bytes.IndexByte(name, '_') >= 0 {
-		return false
-	}
-	for _, s := range untrailing {
-		if message.EqualFold(name, s) {
-			return false
-		}
-	}
-	for _, prefix := range ours {
-		if len(name) >= len(prefix) && message.EqualFold(name[:len(prefix)], prefix) {
-			return false
-		}
-	}
-	return true
 }

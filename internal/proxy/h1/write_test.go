@@ -188,7 +188,7 @@ func TestBodyRoundTrip(t *testing.T) {
 		}
 		var trailers []message.Field
 		for range rapid.IntRange(0, 4).Draw(t, "trailers") {
-			name := anyName.Filter(func(s string) bool { return mayTrail(message.Identify([]byte(s)), []byte(s)) }).Draw(t, "name")
+			name := anyName.Filter(func(s string) bool { return message.MayTrail(message.Identify([]byte(s)), []byte(s)) }).Draw(t, "name")
 			trailers = append(trailers, field(name, anyValue.Draw(t, "value")))
 		}
 		text = AppendLastChunk(text, trailers)

@@ -130,6 +130,9 @@ func (c *Conn) lateHeaders(id uint32) error {
 	case endedWell:
 		return c.violation(StreamClosed, "HEADERS on a stream that has ended")
 	case neverKnown:
+		if c.forgotten() {
+			return nil
+		}
 		if !c.history.full() {
 			return c.violation(ProtocolError, "a stream identifier that is lower than an earlier one")
 		}

@@ -161,6 +161,11 @@ type history struct {
 // full reports whether streams were forgotten.
 func (h *history) full() bool { return h != nil && h.next > remembered }
 
+// forgotten reports whether a stream of ours that nothing is remembered of may be
+// one that we reset: many can be, at once, and what the peer had sent by then is
+// no error of its.
+func (c *Conn) forgotten() bool { return !c.cfg.Server && c.history.full() }
+
 func (h *history) how(id uint32) ending {
 	if h != nil {
 		for i := range h.ids {

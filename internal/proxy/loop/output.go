@@ -111,22 +111,18 @@ func (c *Conn) CloseWrite() {
 	c.mark()
 }
 
-// flush sends the gathered output as far as the socket takes it.
+// flush sends the gathered output as far as the socket takes it. What gather
+// writes marks the connection again, so that it is asked for more.
 func (c *Conn) flush() {
-	for more := true; more && c.fd >= 0; {
-		more = c.flushOnce()
+	if c.fd < 0 {
+		return
 	}
-}
-
-// flushOnce sends what one call of gather has, and reports whether there may be more.
-func (c *Conn) flushOnce() bool {
 	if c.gather != nil {
 		c.gather()
 	}
 	if c.writeErr != nil {
 		c.dropOutput()
 	}
-	gathered := c.gather != nil && len(c.out) > c.outAt
 	buf, at := &c.out, &c.outAt
 	if c.secure != nil {
 		c.seal()
@@ -136,18 +132,16 @@ func (c *Conn) flushOnce() bool {
 		if c.closing && c.closeRound == 0 {
 			c.patience()
 		}
-		return false
+		return
 	}
 	switch {
-	case gathered && c.WriteErr() == nil:
-		return true
+	case c.gather != nil && c.dirty && c.WriteErr() == nil: // there is more
 	case c.closing:
 		c.Abort()
 	case c.halfClosing && c.err == nil:
 		c.halfClosing = false
 		_ = unix.Shutdown(c.fd, unix.SHUT_WR)
 	}
-	return false
 }
 
 // send writes *buf from *at on and reports whether nothing is left.

@@ -211,7 +211,7 @@ func TestSecureLaggingReader(t *testing.T) {
 	g := logged(t, 1)
 	c, peer := secured(t, g, tls.VersionTLS13)
 	most := 0
-	const size = 8 << 20
+	const size = 2 << 20
 	on(g, func(l *Loop) {
 		lag(c)
 		l.Go(func(task *Task) {

@@ -47,6 +47,19 @@ func TestHead(t *testing.T) {
 	}
 }
 
+func TestMayTrail(t *testing.T) {
+	for name, want := range map[string]bool{
+		"X-Sum": true, "grpc-status": true, "ETag": true, "server-timing": true,
+		"Content-Length": false, "Host": false, "Set-Cookie": false, "authorization": false, "If-Match": false, "content-encoding": false,
+		"x_forwarded_for": false, "X-Forwarded-Anything": false, "Banyan-Error": false, "banyan-new": false, "X-Request-Id": false,
+		"X-Real-IP": false, "Forwarded": false, "Traceparent": false,
+	} {
+		if got := MayTrail(Identify([]byte(name)), []byte(name)); got != want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
 func BenchmarkIdentify(b *testing.B) {
 	list := [][]byte{[]byte("user-agent"), []byte("Content-Type"), []byte("x-custom-thing"), []byte("traceparent")}
 	for b.Loop() {
