@@ -39,7 +39,7 @@ func (x *exchange) countOut(en *entry) {
 		x.live = x.w.counts.Edge(x.strayKey(en))
 		x.live.Begin()
 	}
-	total := x.w.loop.Clock() - x.began
+	total := x.elapsed()
 	o := account.Outcome{
 		Status: x.status, Tries: x.tries, In: x.body.taken, Out: x.out,
 		Latency: time.Duration(total), Upstream: time.Duration(x.upstreamTime),

@@ -32,6 +32,7 @@ type exchange struct {
 	bodyMax int64                       // 0: any
 
 	began    int64 // the turn in which the head was there; Loop.Now
+	total    int64 // nanoseconds from then to the end; 0: not known yet
 	sent     int64 // when it was ready to be sent
 	tryBegan int64 // when the last try began
 
@@ -131,7 +132,7 @@ func (x *exchange) send() bool {
 	if !x.tryAll() {
 		return false
 	}
-	x.upstreamTime = x.w.loop.Clock() - x.sent
+	x.upstreamTime = x.w.loop.Now() - x.sent // the answer came with this turn
 	return true
 }
 
@@ -215,6 +216,14 @@ func (x *exchange) reply(h *message.Head, body []byte) {
 	}
 	x.client.end(nil)
 	x.done = true
+}
+
+// elapsed is how long the exchange took, in nanoseconds; the first call is its end.
+func (x *exchange) elapsed() int64 {
+	if x.total == 0 {
+		x.total = max(1, x.w.loop.Clock()-x.began)
+	}
+	return x.total
 }
 
 // wait gives way until something happens to the exchange or the deadline is over.

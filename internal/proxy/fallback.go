@@ -120,7 +120,7 @@ func (x *exchange) askInstead(ok bool) bool {
 	x.fill.Drop()
 	x.fail, x.caching = before.fail, caching{}
 	x.standInBy(byService)
-	x.upstreamTime = x.w.loop.Clock() - x.sent
+	x.upstreamTime = x.w.loop.Now() - x.sent
 	x.relay()
 	x.chosen.inst.release()
 	return true

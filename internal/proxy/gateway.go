@@ -251,7 +251,7 @@ func (x *exchange) answerPreflight() {
 // log adds the request to the access log.
 func (x *exchange) log() {
 	v := &x.gate
-	total := x.w.loop.Clock() - x.began
+	total := x.elapsed()
 	rec := &x.w.record
 	*rec = record{
 		time: time.Now().Add(-time.Duration(total)), client: str(v.client), method: str(x.req.Method), host: str(v.host),
