@@ -233,10 +233,11 @@ func (d *decoder) notMap(n *node, id string) {
 		"App.Secrets":   {"secrets", "write secrets: {NAME: {file: PATH}}, or secrets: {NAME: {}} for one that banyan secret set fills"},
 		"JWT.Forward":   {"forward", "write forward: {sub: X-User-Id}"},
 		"Route.Headers": {"headers", "write headers: {X-Name: value}"},
+		"Route.Query":   {"query", `write query: {name: "value"}`},
 	}[id]
 	fix := form[1]
 	if n.kind == listKind && len(n.items) > 0 && n.items[0].kind == mapKind {
-		if name := n.items[0].get("name"); name != nil && name.kind == scalarKind && id != "Route.Headers" {
+		if name := n.items[0].get("name"); name != nil && name.kind == scalarKind && id != "Route.Headers" && id != "Route.Query" {
 			fix = fmt.Sprintf("each name is a key: write %s: {%s: {…}} instead of - name: %s", form[0], name.text, name.text)
 		} else if first := n.items[0].entries; len(first) == 1 {
 			fix = fmt.Sprintf("remove the dash before %s:", first[0].key)

@@ -83,6 +83,8 @@ type Route struct {
 	Methods []string `yaml:"methods,omitempty" json:"methods,omitempty"`
 	// Headers must be present with these exact values to match.
 	Headers map[string]string `yaml:"headers,omitempty" json:"headers,omitempty"`
+	// Query parameters must be present with these exact values to match.
+	Query map[string]string `yaml:"query,omitempty" json:"query,omitempty"`
 	// To is the service that answers.
 	To string `yaml:"to" json:"to"`
 	// Rewrite replaces the matched prefix of the path. Empty: the path stays as it is.

@@ -48,6 +48,9 @@ func routeKey(r *Route) string {
 	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
 		parts = append(parts, strings.ToLower(name)+"="+r.Headers[name])
 	}
+	for _, name := range slices.Sorted(maps.Keys(r.Query)) {
+		parts = append(parts, "?"+name+"="+r.Query[name])
+	}
 	return strings.Join(parts, "\x00")
 }
 
@@ -64,7 +67,7 @@ func (v *validator) duplicateRoute(r *Route, i, first int) {
 	if r.Host != "" {
 		what = r.Host + what
 	}
-	v.report(at, fmt.Sprintf("this route for %s matches the same requests as %s", what, earlier), "remove one of them, or tell them apart by host, methods or headers")
+	v.report(at, fmt.Sprintf("this route for %s matches the same requests as %s", what, earlier), "remove one of them, or tell them apart by host, methods, headers or query")
 }
 
 // listenPort is the gateway's host and port.
@@ -204,6 +207,9 @@ func (v *validator) route(g *Gateway, r *Route, path string) {
 		case strings.ContainsAny(r.Headers[name], "\r\n\x00") || r.Headers[name] != strings.TrimSpace(r.Headers[name]):
 			v.report(at, fmt.Sprintf("no header can have the value %s", quote(r.Headers[name])), "remove line ends, and blanks around it")
 		}
+	}
+	if _, ok := r.Query[""]; ok {
+		v.report(join(path, "query", ""), "a query parameter needs a name", `write query: {name: "value"}`)
 	}
 	if (r.Auth == "required" || r.Auth == "optional") && g.JWT == nil && !v.isBad(join("gateway", "jwt")) {
 		v.report(join(path, "auth"), fmt.Sprintf("auth: %s needs to know how tokens are verified, and the gateway has no jwt", r.Auth), `write gateway: {jwt: {jwks: "…"}}`)

@@ -126,9 +126,6 @@ func (x *exchange) run() {
 // send sends the request until there is an answer to relay; see tryAll.
 func (x *exchange) send() bool {
 	x.edg.budget.Request()
-	if x.body.ended {
-		x.sendMirror()
-	}
 	if !x.tryAll() {
 		return false
 	}
@@ -208,7 +205,10 @@ func (x *exchange) reply(h *message.Head, body []byte) {
 		return
 	}
 	for len(body) > 0 {
-		n := x.client.write(body[:min(len(body), x.client.room())])
+		n := 0
+		if room := x.client.room(); room > 0 { // writing nothing would give up the place among those that wait for room
+			n = x.client.write(body[:min(len(body), room)])
+		}
 		body = body[n:]
 		if n == 0 && x.wait(x.paceDeadline()) != nil {
 			return

@@ -101,6 +101,7 @@ func (x *exchange) askInstead(ok bool) bool {
 	if !x.body.replayable() || len(x.req.Upgrade) > 0 || x.given != 0 && x.w.loop.Now() >= x.given {
 		return false
 	}
+	x.mirror = nil // copies are of what the service gets
 	before, began := x.turnTo(other), x.w.loop.Clock()
 	got := x.tryAll()
 	x.countInstead(other, began, got)

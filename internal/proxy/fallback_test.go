@@ -146,3 +146,19 @@ func TestFallback(t *testing.T) {
 		})
 	}
 }
+
+// TestLongAnswerOfOurOwn: one that does not fit into the output at once comes whole.
+func TestLongAnswerOfOurOwn(t *testing.T) {
+	long := strings.Repeat("0123456789abcdef", 1<<14)
+	r := newRig(t)
+	r.service("s", route.HTTP1, "s-1", dead(t))
+	edge := r.edge("x", "s", route.Policy{Fallback: &route.Fallback{Status: 200, Body: long}})
+	r.apply()
+	narrow := h2cClient(t)
+	narrow.Transport.(*http.Transport).HTTP2 = &http.HTTP2Config{MaxReceiveBufferPerStream: 64 << 10}
+	for proto, c := range map[string]*http.Client{"h1": client(t), "h2": h2cClient(t), "narrow h2": narrow} {
+		if resp, body := get(t, c, edge); resp.StatusCode != 200 || body != long {
+			t.Errorf("%s: %s, %d bytes of %d", proto, resp.Status, len(body), len(long))
+		}
+	}
+}

@@ -77,6 +77,12 @@ func pathOf(target []byte) []byte {
 	return path
 }
 
+// queryOf is a target's query, without the question mark.
+func queryOf(target []byte) string {
+	_, q, _ := bytes.Cut(target, []byte("?"))
+	return str(q)
+}
+
 // admit finds the route and does what it wants done first; a failure refuses the request.
 func (x *exchange) admit() *failure {
 	v := &x.gate
@@ -133,11 +139,11 @@ func (x *exchange) findRoute() *failure {
 	if p.bad {
 		return x.failed(BadPath, nil, "the path cannot be decoded")
 	}
-	q := query{host: hostOnly(str(h.Authority)), method: str(h.Method), head: h}
+	q := query{host: hostOnly(str(h.Authority)), method: str(h.Method), query: queryOf(h.Path), head: h}
 	gr, allow := v.gt.router.find(&q, p.segments)
 	if x.isPreflight() {
 		// The preflight asks for another request: that one's route answers.
-		asked := query{host: q.host, method: str(h.Get(message.AccessControlRequestMethod))}
+		asked := query{host: q.host, method: str(h.Get(message.AccessControlRequestMethod)), query: q.query}
 		if ar, _ := v.gt.router.find(&asked, p.segments); ar != nil && (ar.cors != nil || gr == nil) {
 			gr = ar
 		}

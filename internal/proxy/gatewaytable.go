@@ -61,6 +61,7 @@ func (e *Engine) compileGateway(t *table, g *route.Gateway, states map[edgeKey]*
 	routes := make([]*gatewayRoute, len(g.Routes))
 	limiters := map[edgeKey]*gateway.Limiter{}
 	for i, r := range g.Routes {
+		yield(i)
 		k := edgeKey{caller: route.GatewayCaller, callee: r.To, route: routeKey(&r)}
 		gr := &gatewayRoute{Route: r, name: r.Host + r.Path, edge: e.compileEdge(t, k, r.Policy, states)}
 		if r.CORS != nil {
@@ -86,6 +87,9 @@ func routeKey(r *route.Route) string {
 	}
 	for _, k := range sortedKeys(r.Headers) {
 		key.WriteString(" " + k + "=" + r.Headers[k])
+	}
+	for _, k := range sortedKeys(r.Query) {
+		key.WriteString(" ?" + k + "=" + r.Query[k])
 	}
 	return key.String()
 }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"cmp"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -12,7 +13,7 @@ import (
 
 // router finds the route of a request: exact host before wildcard (the longer
 // one first) before any; in a host the longer path; on a path the route with
-// more conditions (methods, each header); then the file's order. A GET route
+// more conditions (methods, each header, each query parameter); then the file's order. A GET route
 // also answers HEAD. A slash at the end of a route's path means nothing.
 type router struct {
 	exact map[string]*node
@@ -35,12 +36,14 @@ type node struct {
 type query struct {
 	host   string // lower case, no port
 	method string
+	query  string        // as sent, without the question mark
 	head   *message.Head // nil: header conditions hold (a preflight does not carry them)
 }
 
 func newRouter(routes []*gatewayRoute) *router {
 	r := &router{exact: map[string]*node{}, any: &node{}}
 	for i, gr := range routes {
+		yield(i)
 		gr.order = i
 		n := r.root(strings.ToLower(gr.Host))
 		gr.depth = 0
@@ -121,7 +124,7 @@ func (n *node) find(q *query, segments []string, allow *[]string) *gatewayRoute 
 		}
 	}
 	for _, gr := range n.routes {
-		if !gr.headersMatch(q) {
+		if !gr.headersMatch(q) || !gr.queryMatches(q) {
 			continue
 		}
 		if gr.methodMatches(q.method) {
@@ -141,7 +144,9 @@ type gatewayRoute struct {
 	filters
 }
 
-func (gr *gatewayRoute) conditions() int { return min(len(gr.Methods), 1) + len(gr.Headers) }
+func (gr *gatewayRoute) conditions() int {
+	return min(len(gr.Methods), 1) + len(gr.Headers) + len(gr.Query)
+}
 
 func (gr *gatewayRoute) headersMatch(q *query) bool {
 	if q.head == nil {
@@ -157,6 +162,35 @@ func (gr *gatewayRoute) headersMatch(q *query) bool {
 		}
 	}
 	return true
+}
+
+// queryMatches reports whether the query has each parameter of the route, and one
+// of its values is the route's.
+func (gr *gatewayRoute) queryMatches(q *query) bool {
+	for name, want := range gr.Query {
+		if !hasParameter(q.query, name, want) {
+			return false
+		}
+	}
+	return true
+}
+
+func hasParameter(query, name, want string) bool {
+	for part := range strings.SplitSeq(query, "&") {
+		n, v, _ := strings.Cut(part, "=")
+		if decoded(n) == name && decoded(v) == want {
+			return true
+		}
+	}
+	return false
+}
+
+// decoded is a name or value of a query; a broken one stays as it is.
+func decoded(s string) string {
+	if d, err := url.QueryUnescape(s); err == nil {
+		return d
+	}
+	return s
 }
 
 func (gr *gatewayRoute) methodMatches(m string) bool {

@@ -70,6 +70,9 @@ func routes(list ...string) []*gatewayRoute {
 		if first, rest, ok := strings.Cut(text, " "); ok {
 			r.Path = rest
 			switch {
+			case strings.HasPrefix(first, "?"):
+				k, v, _ := strings.Cut(first[1:], "=")
+				r.Query = map[string]string{k: v}
 			case strings.Contains(first, "="):
 				k, v, _ := strings.Cut(first, "=")
 				r.Headers = map[string]string{k: v}
@@ -82,6 +85,33 @@ func routes(list ...string) []*gatewayRoute {
 		out = append(out, &gatewayRoute{Route: r})
 	}
 	return out
+}
+
+func TestMatchByQuery(t *testing.T) {
+	r := newRouter(routes("/", "?beta=1 /", "?q=a+b /s", "?empty= /e"))
+	for _, c := range []struct{ path, query, want string }{
+		{"/", "", "/"},
+		{"/", "beta=1", "?beta=1 /"},
+		{"/", "x=2&beta=1", "?beta=1 /"},
+		{"/", "beta=0&beta=1", "?beta=1 /"},
+		{"/", "b%65ta=%31", "?beta=1 /"},
+		{"/", "beta=11", "/"},
+		{"/", "xbeta=1", "/"},
+		{"/", "beta", "/"},
+		{"/", "beta=%3", "/"},
+		{"/s", "q=a%2Bb", "?q=a+b /s"},
+		{"/s", "q=a+b", "/"},
+		{"/s/t", "q=a", "/"},
+		{"/e", "empty", "?empty= /e"},
+		{"/e", "empty=&x", "?empty= /e"},
+		{"/e", "", "/"},
+	} {
+		p := parsePath(c.path)
+		gr, _ := r.find(&query{method: "GET", query: c.query}, p.segments)
+		if gr == nil || gr.To != c.want {
+			t.Errorf("%s?%s: %+v, want %s", c.path, c.query, gr, c.want)
+		}
+	}
 }
 
 func TestMatch(t *testing.T) {

@@ -26,7 +26,7 @@ func (x *exchange) planMirror() {
 	}
 }
 
-// sendMirror sends the copy: the request's body has come to its end. What is too
+// sendMirror sends the copy: an instance was sent the whole request. What is too
 // large to be kept, or more than may be in flight, is not copied.
 func (x *exchange) sendMirror() {
 	to := x.mirror

@@ -93,3 +93,34 @@ func TestMirrorThatFails(t *testing.T) {
 		t.Errorf("%d in flight: copies are not to be waited for", r.e.InFlight())
 	}
 }
+
+// TestMirrorOfWhatTheServiceGets: requests that no instance got have no copy,
+// also where another service answers them.
+func TestMirrorOfWhatTheServiceGets(t *testing.T) {
+	r := newRigWith(t, Options{Loops: 1})
+	got := make(chan copied, 100)
+	r.service("s", route.HTTP1, "s-1", dead(t))
+	r.service("none", route.HTTP1)
+	r.service("other", route.HTTP1, "other-1", backend(t, text("other")))
+	r.service("m", route.HTTP1, "m-1", backend(t, recording(got)))
+	policy := route.Policy{Mirror: &route.Mirror{To: "m", Percent: 100}}
+	edges := []string{r.edge("x", "s", policy), r.edge("x", "none", policy)}
+	policy.Fallback = &route.Fallback{Service: "other"}
+	edges = append(edges, r.edge("y", "s", policy), r.edge("y", "none", policy))
+	last := r.edge("x", "other", route.Policy{Mirror: policy.Mirror})
+	r.apply()
+	c := client(t)
+	for i, edge := range append(edges, last) {
+		for _, method := range []string{"GET", "POST"} {
+			body := map[string]string{"POST": "hello"}[method]
+			req, _ := http.NewRequestWithContext(t.Context(), method, edge, strings.NewReader(body))
+			if resp, _ := do(t, c, req); (resp.StatusCode == 200) != (i > 1) {
+				t.Errorf("%d: %s: %s", i, method, resp.Status)
+			}
+		}
+	}
+	eventually(t, "nothing is left", func() bool { return r.instance("m", 0).inFlight.InFlight() == 0 })
+	if len(got) != 2 {
+		t.Errorf("%d copies, want 2", len(got))
+	}
+}

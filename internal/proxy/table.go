@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"slices"
 
 	"github.com/banyanrun/banyan/internal/proxy/account"
@@ -117,6 +118,14 @@ func (e *Engine) compile(s *route.Snapshot) (*table, error) {
 	}
 	e.nextInstances, e.nextEdges = instances, states
 	return t, nil
+}
+
+// yield lets loops run that wait for a processor, now and then: a large table is
+// compiled while they serve, and the scheduler would let them wait for 10 ms.
+func yield(i int) {
+	if i%16 == 15 {
+		runtime.Gosched()
+	}
 }
 
 func (e *Engine) compileService(name string, rs *route.Service, all map[instanceKey]*instance) (*service, error) {

@@ -121,6 +121,9 @@ func (x *exchange) try(inst *instance) error {
 	x.body.attempt()
 	x.tellDeadline()
 	up.send(x.req, x.body.none)
+	if x.body.none {
+		x.sendMirror()
+	}
 	x.planHedge()
 	return x.awaitHead()
 }

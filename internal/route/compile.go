@@ -222,7 +222,7 @@ func besideFile(app *model.App, name string) string {
 
 func compileRoute(r *appfile.Route, g *appfile.Gateway) Route {
 	to := Route{
-		Path: r.Path, Host: strings.ToLower(r.Host), Methods: r.Methods, Headers: r.Headers, To: r.To, Rewrite: r.Rewrite,
+		Path: r.Path, Host: strings.ToLower(r.Host), Methods: r.Methods, Headers: r.Headers, Query: r.Query, To: r.To, Rewrite: r.Rewrite,
 		Auth: Auth(r.Auth), MaxBody: int64(g.MaxBody), Policy: compilePolicy(&r.Policy),
 	}
 	if r.MaxBody != nil {

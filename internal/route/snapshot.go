@@ -267,6 +267,7 @@ type Route struct {
 	Host      string            `json:"host,omitempty"`
 	Methods   []string          `json:"methods,omitempty"`
 	Headers   map[string]string `json:"headers,omitempty"`
+	Query     map[string]string `json:"query,omitempty"`
 	To        string            `json:"to"`
 	Rewrite   string            `json:"rewrite,omitempty"`
 	Auth      Auth              `json:"auth"`
