@@ -115,7 +115,7 @@ func read(fd int, p []byte) (int, syscall.Errno) {
 		// recv, not read: it goes to the socket by a shorter way.
 		n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), 0, 0, 0)
 		if errno != syscall.EINTR {
-			return int(n), errno //nolint:gosec // -1 comes with errno
+			return int(n), errno
 		}
 	}
 }
