@@ -196,7 +196,8 @@ func TestMemoryComesBack(t *testing.T) {
 			// Half a head, half a body, and nothing.
 			_, _ = unix.Write(fds[i], []byte([...]string{"GET / HTTP/1.1\r\nHo", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc", "\r"}[i%3]))
 		}
-		eventually(t, "they are there", func() bool { return r.connections() >= crowd })
+		// All of them at once, in each round: so much is pooled.
+		eventually(t, "they are there", func() bool { return r.connections() >= crowd && r.e.InFlight() == (crowd+1)/3 })
 		closeAll(fds)
 		eventually(t, "they are gone", func() bool { return r.connections() <= 8 && r.e.InFlight() == 0 })
 	}
@@ -205,7 +206,6 @@ func TestMemoryComesBack(t *testing.T) {
 	for range 3 {
 		round()
 	}
-	if more := inUse() - before; more > 4<<20 {
-		t.Errorf("%d bytes more after each crowd has gone", more)
-	}
+	// The instance's side of them, which is this process's, too, goes in its own time.
+	eventually(t, "what three crowds took is back", func() bool { return inUse()-before <= 8<<20 })
 }
