@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/banyanrun/banyan/internal/proxy/loop"
 	"github.com/banyanrun/banyan/internal/route"
 	"golang.org/x/sys/unix"
 )
@@ -165,12 +164,15 @@ func TestSlowReaderMemory(t *testing.T) {
 						_, _, _ = unix.Recvfrom(fd, buf, unix.MSG_DONTWAIT)
 					}
 				}
-				most = max(most, inUse()-before)
+				// What buffers that changed hands left behind is garbage, not held: it is gone when the engine rests.
+				held := int64(0)
+				eventually(t, "each holds little", func() bool {
+					held = inUse() - before
+					return held/crowd <= 300_000
+				})
+				most = max(most, held)
 			}
 			fmt.Printf("figure: %d bytes are held for a slow reader of %d bytes from %s, its instance's side included (target 200,000)\n", most/crowd, size, name)
-			if most/crowd > 4*loop.HighWater { // an output buffer that grows, and the one that it grew from
-				t.Errorf("%d bytes each", most/crowd)
-			}
 		})
 	}
 }
@@ -208,5 +210,5 @@ func TestMemoryComesBack(t *testing.T) {
 		round()
 	}
 	// The instance's side of them, which is this process's, too, goes in its own time.
-	eventually(t, "what three crowds took is back", func() bool { return inUse()-before <= 8<<20 })
+	eventually(t, "what three crowds took is back", func() bool { return inUse()-before <= 4<<20 })
 }
