@@ -13,8 +13,10 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/pprof"
+	"slices"
 	"time"
 
+	"github.com/banyanrun/banyan/internal/link"
 	"github.com/banyanrun/banyan/internal/proxy"
 	"github.com/banyanrun/banyan/internal/route"
 	"golang.org/x/sys/unix"
@@ -88,9 +90,9 @@ func serveBanyan(args []string) error {
 	}
 	defer access.Close()
 	e := proxy.New(proxy.Options{AccessLog: access, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))})
-	sockets := map[string]net.Listener{}
+	sockets := map[string]*link.Socket{}
 	for _, l := range c.Snapshot.Listeners {
-		if sockets[l.ID], err = net.Listen("tcp", l.Addr); err != nil {
+		if sockets[l.ID], err = listen(l.Addr); err != nil {
 			return err
 		}
 	}
@@ -110,5 +112,54 @@ func serveBanyan(args []string) error {
 	if err := e.Apply(&c.Snapshot, sockets); err != nil {
 		return fmt.Errorf("apply the snapshot: %w", err)
 	}
-	return <-ended
+	return swapping(e, text, ended)
+}
+
+// What a signal makes Banyan do: put the snapshot in force again with another
+// policy of one route.
+const (
+	applySignal = unix.SIGUSR1
+	readSignal  = unix.SIGHUP // and read it before, as one that comes over the link
+)
+
+// swapping obeys the signals until the engine has ended.
+func swapping(e *proxy.Engine, text []byte, ended <-chan error) error {
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, applySignal, readSignal)
+	defer signal.Stop(again)
+	var c *banyanConfig
+	for n := 0; ; n++ {
+		select {
+		case err := <-ended:
+			return err
+		case sig := <-again:
+			if c == nil || sig == readSignal {
+				c = new(banyanConfig)
+				if err := json.Unmarshal(text, c); err != nil {
+					return err
+				}
+			}
+		}
+		s := c.Snapshot
+		s.Version.N = e.Version().N + 1
+		if s.Gateway != nil {
+			g := *s.Gateway
+			g.Routes = slices.Clone(g.Routes)
+			g.Routes[len(g.Routes)/2].Policy.Retries = n % 2
+			s.Gateway = &g
+		}
+		if err := e.Apply(&s, nil); err != nil {
+			return err
+		}
+	}
+}
+
+// listen makes the socket that a daemon would hand over.
+func listen(addr string) (*link.Socket, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
+	return link.SocketOf(l)
 }

@@ -17,6 +17,7 @@ type benchCase struct {
 	unit  string // what is counted
 	spec  load.Spec
 	tls   bool
+	floor bool // beside the system calls alone; requests and answers of one packet each
 	edge  bool
 	// long is set where slow proxies take long to start: they are left out with -quick.
 	long bool
@@ -88,10 +89,10 @@ func http1Cases() []benchCase {
 	routed := h1(64, kib)
 	routed.Targets = hosts
 	return []benchCase{
-		{name: "h1-1", title: "HTTP/1.1, 1 KiB, 1 connection", spec: h1(1, kib)},
-		{name: "h1-64", title: "HTTP/1.1, 1 KiB, 64 connections", spec: h1(64, kib),
+		{name: "h1-1", title: "HTTP/1.1, 1 KiB, 1 connection", spec: h1(1, kib), floor: true},
+		{name: "h1-64", title: "HTTP/1.1, 1 KiB, 64 connections", spec: h1(64, kib), floor: true,
 			targets: quarter(map[string]float64{"nginx": 0.75, "haproxy": 0.70})},
-		{name: "h1-256", title: "HTTP/1.1, 1 KiB, 256 connections", spec: h1(256, kib),
+		{name: "h1-256", title: "HTTP/1.1, 1 KiB, 256 connections", spec: h1(256, kib), floor: true,
 			targets: quarter(map[string]float64{"nginx": 0.65, "haproxy": 0.70})},
 		{name: "edge-64", title: "the same between services, 64 connections", spec: h1(64, kib), edge: true},
 		{name: "routes", title: "10,000 routes, 64 connections", spec: routed, prefixes: prefixes, long: true},
@@ -108,6 +109,9 @@ func http1Cases() []benchCase {
 
 func otherCases() []benchCase {
 	const messages = 64
+	hosts, prefixes := manyRoutes()
+	routed := h1(64, kib)
+	routed.Targets = hosts
 	return []benchCase{
 		{name: "h2", title: "h2c to HTTP/1.1, 1 KiB, 8 × 32 streams",
 			spec:    load.Spec{Kind: load.HTTP2, Conns: 8, Streams: 32, Down: kib},
@@ -120,6 +124,7 @@ func otherCases() []benchCase {
 		{name: "websocket", title: "WebSocket echo, 128 B, 64 connections", unit: "message",
 			spec: load.Spec{Kind: load.WebSocket, Conns: 64, Up: 128}},
 		{name: "latency", title: "latency at fixed rates, 1 KiB, 64 connections", spec: h1(64, kib), measure: (*bench).latency},
+		{name: "swap", title: "changes of one of 10,000 routes, 64 connections", spec: routed, prefixes: prefixes, measure: (*bench).swap},
 		{name: "memory", title: "memory of 10,000 idle connections", spec: h1(64, kib), measure: (*bench).memory},
 	}
 }

@@ -22,6 +22,7 @@ type report struct {
 	Missing []string          `json:"missing,omitempty"` // not installed
 	Cases   []outcome         `json:"cases,omitempty"`
 	Latency []latencyOutcome  `json:"latency,omitempty"`
+	Swaps   []swapOutcome     `json:"swaps,omitempty"`
 	Memory  []memoryOutcome   `json:"memory,omitempty"`
 	// Disturbed is the share of the measured time for which other work had a core.
 	Disturbed float64 `json:"disturbed"`
@@ -85,6 +86,7 @@ func machine() string {
 func (r *report) print(w io.Writer) {
 	r.printCosts(w)
 	r.printLatencies(w)
+	r.printSwaps(w)
 	r.printMemory(w)
 	r.printFailures(w)
 	const quiet = 0.05
@@ -214,6 +216,9 @@ func (r *report) printFailures(w io.Writer) {
 		if why != "" {
 			fmt.Fprintf(w, "\n%s, %s failed: %s\n", what, peer, strings.TrimSpace(why))
 		}
+	}
+	for _, o := range r.Swaps {
+		say("swap", r.order[0], o.Failed)
 	}
 	for _, p := range r.order {
 		for _, o := range r.Cases {

@@ -19,7 +19,7 @@ func (h *handler) Stats(ctx context.Context, r *banyanv1.StatsRequest) (*banyanv
 }
 
 func stats(s *account.Snapshot) *banyanv1.StatsResponse {
-	to := &banyanv1.StatsResponse{Since: timestamp(s.Since), Time: timestamp(s.Taken), Overflow: s.Overflow}
+	to := &banyanv1.StatsResponse{Since: timestamp(s.Since), Time: timestamp(s.Taken), Overflow: s.Overflow, Refusals: s.Refusals}
 	for i := range s.Edges {
 		to.Edges = append(to.Edges, edgeStats(&s.Edges[i]))
 	}

@@ -19,10 +19,13 @@ func TestStats(t *testing.T) {
 	l.End(1, "", &account.Outcome{Code: "no-ready-instance", Failed: true, Tries: 3, Latency: time.Hour})
 	l.Begin()
 	edges, _ := set.Copy(0, 10)
-	got := stats(&account.Snapshot{Since: time.Unix(1, 0), Taken: time.Unix(2, 0), Edges: account.Merge(edges), Overflow: 5})
+	got := stats(&account.Snapshot{Since: time.Unix(1, 0), Taken: time.Unix(2, 0), Edges: account.Merge(edges), Overflow: 5, Refusals: map[string]uint64{"silent": 6}})
 
 	if got.GetSince().GetSeconds() != 1 || got.GetTime().GetSeconds() != 2 || got.GetOverflow() != 5 || len(got.GetEdges()) != 1 {
 		t.Fatalf("%v", got)
+	}
+	if !maps.Equal(got.GetRefusals(), map[string]uint64{"silent": 6}) {
+		t.Errorf("refused %v", got.GetRefusals())
 	}
 	e := got.GetEdges()[0]
 	if e.GetCaller() != "gateway" || e.GetCallee() != "order" || e.GetRoute() != "/api" || e.GetInFlight() != 1 || len(e.GetRevisions()) != 2 {

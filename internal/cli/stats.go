@@ -19,7 +19,8 @@ func (p *program) statsCommand() *cobra.Command {
 		Short: "Show the requests between services, and how they went",
 		Long: `Show the requests between services: a row for each caller and callee, and for
 each route of the gateway, and the errors that Banyan answered below it. SERVICE
-shows those from and to it alone; "gateway" is the gateway.
+shows those from and to it alone; "gateway" is the gateway. Without SERVICE, the
+clients that were turned away before there was a request follow, by kind.
 
 Requests a second are those that end while the command looks on, for --interval;
 all else is counted since the data plane started.`,

@@ -16,6 +16,7 @@ func (d *daemon) Stats(ctx context.Context, service string) (counted.Snapshot, e
 	s, err := d.keeper.Stats(ctx)
 	if err == nil && service != "" {
 		s.Edges = slices.DeleteFunc(s.Edges, func(e counted.Edge) bool { return e.Caller != service && e.Callee != service })
+		s.Refusals = nil // who is refused before there is a request belongs to no service
 	}
 	return s, err
 }

@@ -7,12 +7,13 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/banyanrun/banyan/internal/socket"
 )
 
 // MaxMessage bounds one encoded message, in bytes: 64 MiB.
@@ -32,7 +33,7 @@ var ErrTooLarge = errors.New("link: message too large")
 // the only useful call is Close.
 type Conn struct {
 	sock *net.UnixConn
-	peer Peer
+	peer socket.Peer
 
 	wmu sync.Mutex
 	oob []byte // control data of Receive
@@ -41,20 +42,17 @@ type Conn struct {
 // NewConn takes over sock and checks who is at its other end: the same user,
 // or root. It closes sock on errors.
 func NewConn(sock *net.UnixConn) (*Conn, error) {
-	peer, err := peerOf(sock)
-	if err == nil && !peer.trusted(os.Geteuid()) {
-		err = fmt.Errorf("link: peer has user id %d: %w", peer.UID, os.ErrPermission)
-	}
+	peer, err := socket.Verify(sock)
 	if err != nil {
 		_ = sock.Close()
-		return nil, err
+		return nil, fmt.Errorf("link: %w", err)
 	}
 	return &Conn{sock: sock, peer: peer, oob: make([]byte, unix.CmsgSpace(4*maxRights))}, nil
 }
 
 // Peer is the process at the other end, as the kernel recorded it when the
 // connection was made.
-func (c *Conn) Peer() Peer { return c.peer }
+func (c *Conn) Peer() socket.Peer { return c.peer }
 
 // Close ends the connection; a Receive in progress returns an error.
 func (c *Conn) Close() error { return c.sock.Close() }

@@ -66,9 +66,9 @@ func descriptors() int {
 	return len(d)
 }
 
-func nonblocking(t *testing.T, l net.Listener) bool {
+func nonblocking(t *testing.T, l syscall.Conn) bool {
 	t.Helper()
-	raw, err := l.(syscall.Conn).SyscallConn()
+	raw, err := l.SyscallConn()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,23 +137,25 @@ func TestSockets(t *testing.T) {
 	if err != nil || len(got) != 1 || m.Sockets.IDs[0] != "x" {
 		t.Fatalf("%+v, %d sockets, %v", m, len(got), err)
 	}
-	l2, err := got[0].Listener()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !nonblocking(t, l) || !nonblocking(t, l2) {
+	there := got[0]
+	if !nonblocking(t, l.(syscall.Conn)) || !nonblocking(t, there) {
 		t.Error("the shared socket became blocking")
 	}
 	_ = l.Close() // the other end lives on
-	c, err := net.Dial("tcp", l2.Addr().String())
+	c, err := net.Dial("tcp", there.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := l2.Accept()
+	fd, _, err := unix.Accept(there.fd) // it waits there since Dial
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, _ = c.Close(), s.Close(), l2.Close()
+	_, _ = c.Close(), unix.Close(fd)
+	there.Close()
+	there.Close()
+	if dup, err := there.Dup(); !errors.Is(err, net.ErrClosed) || there.Addr() != nil {
+		t.Errorf("after Close: %+v, %v", dup, err)
+	}
 	if after := descriptors(); after > before {
 		t.Errorf("%d descriptors more", after-before)
 	}
@@ -257,17 +259,6 @@ func TestListenTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = c.Close()
-}
-
-func TestTrusted(t *testing.T) {
-	for _, c := range []struct {
-		peer, me int
-		want     bool
-	}{{1000, 1000, true}, {0, 1000, true}, {1001, 1000, false}, {1000, 0, false}} {
-		if got := (Peer{UID: c.peer}).trusted(c.me); got != c.want {
-			t.Errorf("peer %d, me %d: %v", c.peer, c.me, got)
-		}
-	}
 }
 
 // TestSendTimesOut: a peer that does not read does not hold the sender for ever.

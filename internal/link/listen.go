@@ -7,13 +7,15 @@ import (
 	"net"
 	"os"
 	"syscall"
+
+	"github.com/banyanrun/banyan/internal/socket"
 )
 
 // Listener accepts links on a unix socket's path. It holds a lock beside the
 // path, so that there is one listener a path, and replaces a socket that a dead
 // one left.
 type Listener struct {
-	l    *net.UnixListener
+	l    *socket.Listener
 	lock *os.File
 }
 
@@ -26,10 +28,10 @@ func Listen(path string) (*Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := listenAt(path)
+	l, err := socket.Listen(path)
 	if err != nil {
 		_ = lock.Close()
-		return nil, fmt.Errorf("link: listen: %w", err)
+		return nil, fmt.Errorf("link: %w", err)
 	}
 	return &Listener{l: l, lock: lock}, nil
 }
@@ -49,29 +51,6 @@ func lockFile(path string) (*os.File, error) {
 		return nil, ErrInUse
 	}
 	return nil, fmt.Errorf("link: lock %s: %w", path, err)
-}
-
-// listenAt makes the socket under another name and moves it into place once
-// its mode is right.
-func listenAt(path string) (*net.UnixListener, error) {
-	tmp := path + ".new"
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: tmp, Net: "unix"})
-	if err != nil {
-		return nil, err
-	}
-	l.SetUnlinkOnClose(false) // the name it knows is the temporary one
-	if err = os.Chmod(tmp, 0o600); err == nil {
-		err = os.Rename(tmp, path)
-	}
-	if err != nil {
-		_ = l.Close()
-		_ = os.Remove(tmp)
-		return nil, err
-	}
-	return l, nil
 }
 
 // Accept returns the next link whose peer is trusted; others are closed unseen.

@@ -4,20 +4,20 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// Socket is a listening socket that is held and not accepted on: a bare
-// descriptor that the runtime's poller does not know, so that connections made
-// to it wake nobody in this process. The socket itself is shared with the other
-// side and stays non-blocking: nothing here uses os.File.Fd, which would change that.
+// Socket is a listening socket that is held, passed on and accepted on by event
+// loops alone: a bare descriptor that Go's own poller does not know, so that
+// connections made to it wake nobody else. The socket itself is shared with the
+// other side and stays non-blocking: nothing here uses os.File.Fd, which would
+// change that. Its methods are safe from any goroutine.
 type Socket struct {
-	fd    int
-	close sync.Once
+	mu sync.Mutex
+	fd int // -1: closed
 }
 
 // SocketOf duplicates l's descriptor; l stays the caller's.
@@ -30,8 +30,15 @@ func SocketOf(l net.Listener) (*Socket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("link: socket: %w", err)
 	}
+	return duplicate(raw)
+}
+
+// Dup returns another hold on the same socket.
+func (s *Socket) Dup() (*Socket, error) { return duplicate((*rawSocket)(s)) }
+
+func duplicate(raw syscall.RawConn) (*Socket, error) {
 	fd, dupErr := -1, error(nil)
-	err = raw.Control(func(s uintptr) {
+	err := raw.Control(func(s uintptr) {
 		fd, dupErr = unix.FcntlInt(s, unix.F_DUPFD_CLOEXEC, 3)
 	})
 	if err = errors.Join(err, dupErr); err != nil {
@@ -40,36 +47,30 @@ func SocketOf(l net.Listener) (*Socket, error) {
 	return &Socket{fd: fd}, nil
 }
 
-// Dup returns another hold on the same socket.
-func (s *Socket) Dup() (*Socket, error) {
-	fd, err := unix.FcntlInt(uintptr(s.fd), unix.F_DUPFD_CLOEXEC, 3)
-	if err != nil {
-		return nil, fmt.Errorf("link: socket: %w", err)
+// SyscallConn gives access to the descriptor. What it returns has Control alone.
+func (s *Socket) SyscallConn() (syscall.RawConn, error) { return (*rawSocket)(s), nil }
+
+// rawSocket is a Socket's descriptor for others to use.
+type rawSocket Socket
+
+func (r *rawSocket) Control(fn func(fd uintptr)) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.fd < 0 {
+		return net.ErrClosed
 	}
-	return &Socket{fd: fd}, nil
+	fn(uintptr(r.fd))
+	return nil
 }
 
-// Listener makes a net.Listener that accepts on the socket. The Socket is used
-// up, also on errors.
-func (s *Socket) Listener() (net.Listener, error) {
-	defer s.Close()
-	dup, err := s.Dup()
-	if err != nil {
-		return nil, err
-	}
-	// The descriptor is non-blocking, so NewFile and FileListener leave the
-	// mode alone; a test holds them to it.
-	f := os.NewFile(uintptr(dup.fd), "listener") // its now
-	defer f.Close()
-	l, err := net.FileListener(f)
-	if err != nil {
-		return nil, fmt.Errorf("link: socket: %w", err)
-	}
-	return l, nil
-}
+func (r *rawSocket) Read(func(uintptr) bool) error { return errors.ErrUnsupported }
 
-// Addr is the socket's own address; nil if it is no internet socket.
+func (r *rawSocket) Write(func(uintptr) bool) error { return errors.ErrUnsupported }
+
+// Addr is the socket's own address; nil if it is no internet socket, or closed.
 func (s *Socket) Addr() *net.TCPAddr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	sa, err := unix.Getsockname(s.fd)
 	if err != nil {
 		return nil
@@ -83,9 +84,14 @@ func (s *Socket) Addr() *net.TCPAddr {
 	return nil
 }
 
-// Close gives up this process' hold on the socket.
+// Close gives up this hold on the socket.
 func (s *Socket) Close() {
-	s.close.Do(func() { _ = unix.Close(s.fd) })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fd >= 0 {
+		_ = unix.Close(s.fd)
+		s.fd = -1
+	}
 }
 
 // CloseSockets closes each.

@@ -17,26 +17,40 @@ const (
 	keepRevision = 10 * time.Minute
 )
 
-// account is w's counts of the edge; each is asked for once a worker and table.
-func (ed *edge) account(w *worker) *account.Live {
-	at := &ed.accounts[w.loop.Index]
+// account is w's counts of the edge; each is asked for once a worker.
+func (ln *lane) account(w *worker) *account.Live {
+	at := &ln.accounts[w.loop.Index]
 	if *at == nil {
-		*at = w.counts.Edge(account.Key{Caller: ed.caller, Callee: ed.callee, Route: ed.route})
+		*at = w.counts.Edge(account.Key{Caller: ln.caller, Callee: ln.callee, Route: ln.series()})
 	}
 	return *at
 }
 
+// series tells the edge's counts from those of others between the same two. What
+// a fallback gets is a call of the caller; copies are not, and stand apart as
+// "mirror of order", or "/orders, mirror of order" for a route's.
+func (k *edgeKey) series() string {
+	switch {
+	case !k.copies:
+		return k.route
+	case k.route == "":
+		return k.part
+	}
+	return k.route + ", " + k.part
+}
+
 // countIn sets the edge and counts the exchange in flight on it.
-func (x *exchange) countIn(ed *edge) {
+func (x *exchange) countIn(ed edge) {
 	x.edg = ed
 	x.live = ed.account(x.w)
 	x.live.Begin()
 }
 
-// countOut counts what became of the exchange, at its end.
-func (x *exchange) countOut(en *entry) {
+// countOut counts what became of the exchange, at its end. In is where it came
+// from; nil if it has an edge.
+func (x *exchange) countOut(in *ingress) {
 	if x.live == nil { // it never came to an edge
-		x.live = x.w.counts.Edge(x.strayKey(en))
+		x.live = x.w.counts.Edge(x.strayKey(in.entry.Load()))
 		x.live.Begin()
 	}
 	total := x.elapsed()
@@ -44,7 +58,7 @@ func (x *exchange) countOut(en *entry) {
 		Status: x.status, Tries: x.tries, In: x.body.taken, Out: x.out,
 		Latency: time.Duration(total), Upstream: time.Duration(x.upstreamTime),
 	}
-	if x.client == nil || x.status == 101 { // how long people stay connected is no latency
+	if x.client == nil || x.switched { // how long people stay connected is no latency
 		o.Latency = o.Upstream
 	}
 	if code := x.code(); code != "" {
@@ -73,6 +87,19 @@ func (x *exchange) served() *instance {
 		if i.service == callee {
 			return i
 		}
+	}
+	return nil
+}
+
+// last is the instance that answered, of whatever service, or that had the
+// request last; nil: none had it.
+func (x *exchange) last() *instance {
+	n := len(x.tried)
+	switch {
+	case x.relayed && x.chosen.inst != nil: // hedges may have been tried since
+		return x.chosen.inst
+	case n > 0:
+		return x.tried[n-1]
 	}
 	return nil
 }
@@ -140,7 +167,7 @@ func (x *exchange) strayKey(en *entry) account.Key {
 // Stats is what was counted since the engine began. It waits for the loops, for
 // one turn of theirs and more if there are many edges.
 func (e *Engine) Stats() account.Snapshot {
-	s := account.Snapshot{Since: e.born, Taken: time.Now()}
+	s := account.Snapshot{Since: e.born, Taken: time.Now(), Refusals: e.Refusals()}
 	if e.broken != nil {
 		return s
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/banyanrun/banyan/internal/link"
 	"github.com/banyanrun/banyan/internal/proxy/account"
 	"github.com/banyanrun/banyan/internal/proxy/loop"
 	"github.com/banyanrun/banyan/internal/route"
@@ -38,7 +39,7 @@ func benchmarkEdge(b *testing.B, o Options) {
 	running.Go(func() { _ = e.Run(ctx) })
 	defer running.Wait()
 	defer stop()
-	in := mustListen(b)
+	in := mustHold(b)
 	s := &route.Snapshot{
 		Listeners: []route.Listener{{ID: "e", Role: route.RoleEdge, Caller: "x", Callee: "s"}},
 		Edges:     []route.Edge{{Caller: "x", Callee: "s", Policy: route.Policy{Timeout: 30e9, Retries: 1}}},
@@ -46,7 +47,7 @@ func benchmarkEdge(b *testing.B, o Options) {
 			{ID: "s-1", Addr: l.Addr().String()}, {ID: "s-2", Addr: l.Addr().String()}}}},
 	}
 	addr := in.Addr().String()
-	if err := e.Apply(s, map[string]net.Listener{"e": in}); err != nil {
+	if err := e.Apply(s, map[string]*link.Socket{"e": in}); err != nil {
 		b.Fatal(err)
 	}
 	c, err := net.Dial("tcp", addr)
@@ -125,9 +126,9 @@ func large(n uint64) *route.Snapshot {
 func BenchmarkApply(b *testing.B) {
 	e := New(Options{})
 	defer e.Close()
-	sockets := map[string]net.Listener{}
+	sockets := map[string]*link.Socket{}
 	for _, l := range large(1).Listeners {
-		sockets[l.ID] = mustListen(b)
+		sockets[l.ID] = mustHold(b)
 	}
 	n := uint64(1)
 	if err := e.Apply(large(n), sockets); err != nil {
@@ -183,7 +184,7 @@ func BenchmarkAccounting(b *testing.B) {
 			e := New(o)
 			defer e.Close()
 			w := e.workers[0]
-			ed := &edge{edgeKey: edgeKey{caller: "x", callee: "s"}, accounts: make([]*account.Live, 1)}
+			ed := edge{lane: &lane{edgeKey: edgeKey{caller: "x", callee: "s"}, accounts: make([]*account.Live, 1)}}
 			inst := &instance{instanceKey: instanceKey{id: "s-1"}, revision: "r1"}
 			b.ReportAllocs()
 			e.loops.Each(func(*loop.Loop) {

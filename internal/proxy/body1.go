@@ -66,14 +66,52 @@ func (b *body1) consume(c *loop.Conn, n int) {
 	b.ended = b.last && b.piece == 0
 }
 
-// roomOn and writeOn are an HTTP/1 connection's sink.
-func roomOn(c *loop.Conn) int {
-	if c.WriteErr() != nil {
-		return 0
+// pullInto is as [puller] says, of what comes on c.
+func (b *body1) pullInto(c, to *loop.Conn, limit int) (n int, done bool, err error) {
+	for limit > 0 {
+		k, more, err := b.pullOnce(c, to, limit)
+		if err != nil || !more {
+			return n + k, b.ended, err
+		}
+		n, limit = n+k, limit-k
+		if to.Pending() >= loop.HighWater-loop.Small {
+			to.Flush()
+		}
 	}
-	return max(0, loop.HighWater-c.Pending())
+	return n, false, nil
 }
 
+// pullOnce moves a piece. more: the body goes on, and there may be more of it.
+func (b *body1) pullOnce(c, to *loop.Conn, limit int) (n int, more bool, err error) {
+	remaining := b.dec.Remaining()
+	if b.piece > 0 || b.last || remaining == 0 || c.Buffered() != nil {
+		p, _, err := b.read(c)
+		n := min(len(p), limit)
+		if n > 0 {
+			to.Write(p[:n])
+			b.consume(c, n)
+		}
+		return n, n > 0 && !b.ended, err
+	}
+	if remaining > 0 {
+		limit = int(min(int64(limit), remaining))
+	}
+	n, err = to.Pull(c, limit, remaining > 0)
+	if errors.Is(err, io.EOF) {
+		if b.dec.EOF() != nil {
+			return n, false, io.ErrUnexpectedEOF
+		}
+		b.last, b.ended = true, true
+		return n, false, nil
+	}
+	b.dec.Skip(n)
+	if b.dec.Done() {
+		b.last, b.ended = true, true
+	}
+	return n, n > 0 && !b.ended, err
+}
+
+// writeOn is an HTTP/1 connection's sink.
 func writeOn(c *loop.Conn, p []byte, chunked bool) int {
 	if len(p) == 0 {
 		return 0

@@ -9,38 +9,12 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/banyanrun/banyan/internal/route"
 )
-
-// bare is a service that speaks by hand: fn gets each connection.
-func bare(t *testing.T, fn func(c *net.TCPConn, br *bufio.Reader)) string {
-	t.Helper()
-	l := mustListen(t)
-	var conns sync.WaitGroup
-	conns.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			conns.Go(func() {
-				defer c.Close()
-				_ = c.SetDeadline(time.Now().Add(20 * time.Second))
-				fn(c.(*net.TCPConn), bufio.NewReader(c))
-			})
-		}
-	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		conns.Wait()
-	})
-	return l.Addr().String()
-}
 
 // says answers each request of a connection alike and then ends it as end says:
 // "keep", "close" or "reset".

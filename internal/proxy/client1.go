@@ -25,7 +25,8 @@ type client1 struct {
 	chunked   bool
 	closing   bool // no request after this one
 	secure    bool
-	used      bool  // a request was read
+	used      bool  // some of a request was read
+	asked     bool  // a whole head was
 	serving   bool  // one is being served
 	arrived   int64 // when the first byte of the head that is being read came
 	stay      stay
@@ -177,10 +178,14 @@ func (cl *client1) isHTTP2(b []byte) bool {
 func (cl *client1) request(t *loop.Task) bool {
 	x := cl.x
 	cl.body.start(x.req)
-	// What follows a CONNECT, which is refused, may be meant for the tunnel.
-	cl.closing = cl.closing || x.req.Close || cl.in.leaving.Load() || string(x.req.Method) == "CONNECT"
+	// What follows a CONNECT is meant for the tunnel, also if there is to be none.
+	connect := string(x.req.Method) == "CONNECT"
+	cl.asked = true
+	cl.closing = cl.closing || x.req.Close || cl.in.leaving.Load() || connect
 	cl.chunked = false
-	cl.answering = h1.ResponseOptions{HTTP10: x.req.Minor == 0, Close: cl.closing, Head: string(x.req.Method) == "HEAD"}
+	cl.answering = h1.ResponseOptions{
+		HTTP10: x.req.Minor == 0, Close: cl.closing, Head: string(x.req.Method) == "HEAD", Connect: connect,
+	}
 	x.req.Close = false
 	cl.c.Release() // the next connection's input finds it in the cache
 	cl.c.Writer(t)
@@ -241,6 +246,11 @@ func (cl *client1) refuse(t *loop.Task, err error) {
 	if e != errHeaderTimeout {
 		cl.w.refuse(refusedH1 + refused(e.Kind))
 	}
+	if e.Kind == h1.NotHTTP && !cl.asked { // it would not know what to make of an answer
+		cl.over()
+		cl.c.Abort()
+		return
+	}
 	cl.answering = h1.ResponseOptions{Close: true}
 	cl.c.Writer(t)
 	cl.x.malformed(cl.in, e)
@@ -283,14 +293,14 @@ func (cl *client1) respond(h *message.Head, alone bool) {
 		if !cl.body.ended { // the client may be sending still, and nobody may read it
 			cl.closing = true
 		}
-		cl.answering.Close = cl.closing
+		cl.answering.Close = cl.closing && (!cl.answering.Connect || h.Status >= 300) // a tunnel does not close
 		cl.chunked, cl.closing = cl.answering.Framing(h)
 		cl.chunked = cl.chunked && !alone
 	}
 	cl.c.SetOut(h1.AppendResponse(cl.c.Out(), h, cl.answering))
 }
 
-func (cl *client1) room() int { return roomOn(cl.c) }
+func (cl *client1) room() int { return cl.c.Room() }
 
 func (cl *client1) write(p []byte) int { return writeOn(cl.c, p, cl.chunked) }
 
@@ -300,9 +310,15 @@ func (cl *client1) end(trailers []message.Field) {
 	}
 }
 
-// gone: a client that ended its side is taken to have left, as by nginx and net/http.
+// gone: a client that ended its side is taken to have left, as by nginx and
+// net/http, whether or not its body has been read. Where the request is read
+// whole, what follows it is another one, of a client that still wants answers.
 func (cl *client1) gone() bool {
-	return cl.c.Err() != nil || cl.c.WriteErr() != nil || cl.c.Ended() && cl.body.ended && cl.c.Buffered() == nil
+	c := cl.c
+	if c.Broken() || c.WriteErr() != nil {
+		return true
+	}
+	return c.Ended() && (!cl.body.ended || c.Buffered() == nil)
 }
 
 func (cl *client1) discard() {
@@ -354,13 +370,22 @@ func (cl *client1) version() string {
 	return "HTTP/1.1"
 }
 
-func (cl *client1) remote() netip.Addr { return cl.c.Remote.Addr() }
+func (cl *client1) remote() netip.AddrPort { return cl.c.Remote }
 
 func (cl *client1) stream() *loop.Conn { return cl.c }
+
+func (cl *client1) cut() {
+	cl.c.Flush()
+	cl.c.Reset()
+}
 
 func (cl *client1) plain() *loop.Conn {
 	if cl.chunked {
 		return nil
 	}
 	return cl.c
+}
+
+func (cl *client1) pullInto(to *loop.Conn, limit int) (n int, done bool, err error) {
+	return cl.body.pullInto(cl.c, to, limit)
 }

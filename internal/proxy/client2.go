@@ -17,9 +17,14 @@ type client2 struct {
 	stay   stay
 }
 
-// uploadWindow is how much of a request's body may be under way, in bytes. Sixteen
-// bodies that nobody takes stop the others of their connection.
-const uploadWindow = 128 << 10
+// uploadWindow is how much of a request's body may be under way, in bytes, and
+// stalledUploads how many such bodies a connection holds that nobody takes before
+// they stop the others: few clients have as many, and what a client can make the
+// data plane hold stays at 8 MiB a connection.
+const (
+	uploadWindow   = 128 << 10
+	stalledUploads = 64
+)
 
 // serveHTTP2 makes an HTTP/2 connection of one whose preface came, or whose TLS
 // handshake agreed on it.
@@ -27,7 +32,8 @@ func (w *worker) serveHTTP2(cl *client1) {
 	set := cl.in.settings()
 	cc := &client2{conn2: conn2{w: w, c: cl.c}, in: cl.in, secure: cl.secure}
 	cc.h = h2.New(h2.Config{
-		Server: true, MaxStreams: set.streams, MaxHeaderBytes: set.maxHeader, StreamWindow: uploadWindow, ConnWindow: 16 * uploadWindow,
+		Server: true, ExtendedConnect: true, MaxStreams: set.streams, MaxHeaderBytes: set.maxHeader,
+		StreamWindow: uploadWindow, ConnWindow: stalledUploads * uploadWindow,
 	}, cc)
 	cc.lost = func() {
 		cc.stay.over(w)
@@ -122,6 +128,7 @@ func (st *stream2) serve(t *loop.Task) {
 		cc.w.refuse(refusedLargeHeader)
 		x.refuseLarge(cc.in)
 	default:
+		x.takeExtended()
 		x.serve(cc.in)
 	}
 	switch {
@@ -241,12 +248,21 @@ func (st *stream2) end(trailers []message.Field) {
 	st.cc.c.Mark()
 }
 
-func (st *stream2) gone() bool         { return st.s.Dead() }
-func (st *stream2) discard()           {}
-func (st *stream2) leave()             { st.cc.leave() }
-func (st *stream2) overHTTP2() bool    { return true }
-func (st *stream2) overTLS() bool      { return st.cc.secure }
-func (st *stream2) version() string    { return "HTTP/2.0" }
-func (st *stream2) remote() netip.Addr { return st.cc.c.Remote.Addr() }
-func (st *stream2) stream() *loop.Conn { return nil }
-func (st *stream2) plain() *loop.Conn  { return nil }
+func (st *stream2) gone() bool             { return st.s.Dead() }
+func (st *stream2) discard()               {}
+func (st *stream2) leave()                 { st.cc.leave() }
+func (st *stream2) overHTTP2() bool        { return true }
+func (st *stream2) overTLS() bool          { return st.cc.secure }
+func (st *stream2) version() string        { return "HTTP/2.0" }
+func (st *stream2) remote() netip.AddrPort { return st.cc.c.Remote }
+func (st *stream2) stream() *loop.Conn     { return nil }
+func (st *stream2) plain() *loop.Conn      { return nil }
+
+func (st *stream2) cut() {
+	code := h2.ConnectError // RFC 9113, 8.5
+	if st.x.extended {
+		code = h2.Cancel // RFC 8441, 5
+	}
+	st.s.Reset(code)
+	st.cc.c.Mark()
+}

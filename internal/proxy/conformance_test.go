@@ -7,31 +7,18 @@ import (
 	"net/http"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/banyanrun/banyan/internal/proxy/h2/h2spec"
 	"github.com/banyanrun/banyan/internal/route"
 )
 
 // TestH2spec runs the conformance suite h2spec against a gateway, in plain text
 // and under TLS, with services of both protocols behind it.
 func TestH2spec(t *testing.T) {
-	if testing.Short() {
-		t.Skip("skipped: h2spec takes some seconds")
-	}
-	mod, err := filepath.Abs("../../tools/h2spec/go.mod")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tool := func(args ...string) *exec.Cmd {
-		return exec.CommandContext(t.Context(), "go", append([]string{"tool", "-modfile=" + mod, "h2spec"}, args...)...)
-	}
-	if out, err := tool("--version").CombinedOutput(); err != nil {
-		t.Skipf("skipped: h2spec cannot be built here (%v: %s)", err, out)
-	}
 	echo := func(w http.ResponseWriter, q *http.Request) {
 		b, _ := io.ReadAll(q.Body)
 		_, _ = w.Write(append([]byte("got something: "), b...))
@@ -54,23 +41,7 @@ func TestH2spec(t *testing.T) {
 				r.snap.Gateway.TLS = cert.files
 			}
 			r.apply()
-			host, port, err := net.SplitHostPort(strings.TrimPrefix(gw, "http://"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			out, err := tool(append([]string{"-h", host, "-p", port, "--strict", "--timeout", "5"}, c.flags...)...).CombinedOutput()
-			summary := regexp.MustCompile(`(\d+) tests, (\d+) passed, (\d+) skipped, (\d+) failed`).FindSubmatch(out)
-			if len(summary) != 5 || string(summary[3]) != "0" {
-				t.Fatalf("%v\n%s", err, out)
-			}
-			for _, failed := range regexp.MustCompile(`(?m)^.*×\s*(.*)$`).FindAllSubmatch(out, -1) {
-				// On a port that speaks HTTP/1.1, too, a broken preface is a broken
-				// request: it is told so before the connection ends.
-				if c.flags != nil || string(failed[1]) != "2: Sends invalid connection preface" {
-					t.Errorf("%s\n%s", failed[1], out)
-				}
-			}
-			t.Logf("%s", summary[0])
+			h2spec.Run(t, "../../tools/h2spec/go.mod", strings.TrimPrefix(gw, "http://"), c.flags...)
 		})
 	}
 }

@@ -47,15 +47,47 @@ func (cc *conn2) gather() {
 		cc.c.Write(out[:n])
 		cc.h.Flushed(n)
 	}
-	if len(cc.h.Out()) == 0 && cc.h.Done() {
+	switch {
+	case len(cc.h.Out()) > 0:
+	case cc.h.Done():
 		cc.c.Close()
+	case cc.h.Streams() == 0:
+		cc.giveBack()
 	}
+}
+
+// keepOut is how large an output buffer an idle connection keeps, in bytes: heads
+// and short bodies need no more.
+const keepOut = 2 << 10
+
+// giveBack lets others use the output buffer, if it has grown, while the
+// connection is idle.
+func (cc *conn2) giveBack() {
+	buf := cc.h.Reclaim()
+	if cap(buf) > keepOut {
+		cc.w.putOut(buf)
+		buf = nil
+	}
+	cc.h.Lend(buf)
+}
+
+// borrow gets a connection that was idle an output buffer.
+func (cc *conn2) borrow() {
+	if len(cc.h.Out()) > 0 {
+		return
+	}
+	buf := cc.h.Reclaim()
+	if cap(buf) == 0 {
+		buf = cc.w.takeOut()
+	}
+	cc.h.Lend(buf)
 }
 
 // serve reads what is there.
 func (cc *conn2) serve(t *loop.Task) {
 	for {
 		if b := cc.c.Buffered(); b != nil {
+			cc.borrow()
 			err := cc.h.Feed(b, cc.w.loop.Now())
 			cc.c.Consume(len(b))
 			cc.c.Mark()

@@ -69,9 +69,6 @@ type Engine struct {
 	keepers   gatewayKeepers
 	closed    bool
 
-	nextInstances map[instanceKey]*instance // what compile made, for Apply
-	nextEdges     map[edgeKey]*edgeState
-
 	keyClient *http.Client
 	tasks     sync.WaitGroup
 	idleBell  chan struct{} // rung when a worker has nothing in flight
@@ -128,36 +125,25 @@ func New(o Options) *Engine {
 // instances that are not in it get nothing new. sockets are listening sockets
 // that came since the last call; the engine owns them from now on, and closes
 // those that s does not name. On errors the snapshot before stays in force.
-func (e *Engine) Apply(s *route.Snapshot, sockets map[string]net.Listener) error {
+func (e *Engine) Apply(s *route.Snapshot, sockets map[string]*link.Socket) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	t, err := e.check(s, sockets)
+	c, err := e.check(s, sockets)
 	if err != nil {
-		for _, l := range sockets {
-			_ = l.Close()
+		for _, sock := range sockets {
+			sock.Close()
 		}
 		return err
 	}
-	for _, inst := range e.nextInstances {
-		if inst.draining.Load() {
-			inst.revive()
-			delete(e.draining, inst.instanceKey)
-		}
-	}
+	t := c.commit()
 	e.table.Store(t)
 	e.listen(t, sockets)
-	for k, inst := range e.instances {
-		if e.nextInstances[k] == nil && inst.drain() {
-			e.draining[k] = inst
-		}
-	}
-	e.instances, e.edges = e.nextInstances, e.nextEdges
-	e.nextInstances, e.nextEdges = nil, nil
+	c.retire()
 	return nil
 }
 
-// check compiles s and refuses what cannot be served.
-func (e *Engine) check(s *route.Snapshot, sockets map[string]net.Listener) (*table, error) {
+// check refuses what cannot be served.
+func (e *Engine) check(s *route.Snapshot, sockets map[string]*link.Socket) (*compiler, error) {
 	if e.broken != nil {
 		return nil, e.broken
 	}
@@ -172,7 +158,8 @@ func (e *Engine) check(s *route.Snapshot, sockets map[string]net.Listener) (*tab
 			return nil, fmt.Errorf("no socket for listener %s", l.ID)
 		}
 	}
-	return e.compile(s)
+	c := e.compiler(s)
+	return c, c.prepare()
 }
 
 // idle is told at the end of the last request of a draining instance.
@@ -212,11 +199,12 @@ func (e *Engine) InFlight() int {
 // Version is that of the snapshot in force.
 func (e *Engine) Version() route.Version { return e.table.Load().version }
 
-// Sockets are the listeners that the engine holds, by ID. They stay the engine's.
-func (e *Engine) Sockets() map[string]net.Listener {
+// Sockets are the sockets that the engine listens on, by the listener's ID. They
+// stay the engine's.
+func (e *Engine) Sockets() map[string]*link.Socket {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	m := make(map[string]net.Listener, len(e.listeners))
+	m := make(map[string]*link.Socket, len(e.listeners))
 	for id, in := range e.listeners {
 		m[id] = in.sock
 	}

@@ -3,13 +3,13 @@ package proxy
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/banyanrun/banyan/internal/proxy/account"
 	"github.com/banyanrun/banyan/internal/proxy/loop"
 	"github.com/banyanrun/banyan/internal/proxy/message"
 	"github.com/banyanrun/banyan/internal/proxy/policy"
-	"github.com/banyanrun/banyan/internal/route"
 )
 
 // exchange is one request on its way through the data plane. It runs as one
@@ -22,7 +22,7 @@ type exchange struct {
 	client downstream
 	req    *message.Head // as the instance gets it, once begin was called
 	resp   *message.Head
-	edg    *edge
+	edg    edge
 	live   *account.Live // the edge's counts; nil until it is known
 	gate   visit         // of a request at the gateway
 
@@ -61,6 +61,7 @@ type exchange struct {
 	fallback []byte           // who answers in place of the service; nil: nobody
 	stoodIn  bool             // the answer is not the service's, and no failure
 	caching
+	socket
 
 	tried        []*instance
 	tries        int // how often the request was sent
@@ -70,6 +71,7 @@ type exchange struct {
 	out          int64 // bytes of body sent to the client
 	upstreamTime int64 // nanoseconds to the answer's head
 	relayed      bool  // the answer is the service's
+	switched     bool  // it is bytes both ways: an upgrade, or a tunnel
 	grpcFailed   bool  // its trailers say so
 	preflight    bool
 	tooLarge     bool // the head is more than max_header
@@ -104,7 +106,11 @@ var (
 func (x *exchange) run() {
 	x.sent = x.w.loop.Now()
 	x.setLimit()
-	x.askUpgrade()
+	x.nameHost()
+	if f := x.askUpgrade(); f != nil {
+		x.answer(f)
+		return
+	}
 	if x.fromCache() {
 		return
 	}
@@ -156,15 +162,6 @@ func (x *exchange) vacate() {
 	}
 }
 
-// askUpgrade forgets the client's wish to switch protocols where the service
-// could not, or must not.
-func (x *exchange) askUpgrade() {
-	if x.client.overHTTP2() || x.edg.svc.protocol == route.H2C || carriesRequests(x.req.Upgrade) {
-		x.req.Upgrade = nil
-	}
-	x.req.Remove(message.HTTP2Settings) // goes with Upgrade: h2c (RFC 7540, 3.2.1)
-}
-
 // failed makes a failure that names the edge's ends.
 func (x *exchange) failed(code Code, inst *instance, detail string) *failure {
 	f := &failure{code: code, caller: x.edg.caller, service: x.edg.callee, detail: detail}
@@ -193,6 +190,9 @@ func (x *exchange) answer(f *failure) {
 // reply sends an answer of the data plane's own. What is left of the request's
 // body nobody reads.
 func (x *exchange) reply(h *message.Head, body []byte) {
+	if x.extended && h.Status < 300 {
+		h.Status = http.StatusBadGateway // or the client would take it for the switch
+	}
 	x.status = h.Status
 	isHead := string(x.req.Method) == "HEAD"
 	alone := isHead || len(body) == 0
@@ -210,6 +210,7 @@ func (x *exchange) reply(h *message.Head, body []byte) {
 			n = x.client.write(body[:min(len(body), room)])
 		}
 		body = body[n:]
+		x.out += int64(n)
 		if n == 0 && x.wait(x.paceDeadline()) != nil {
 			return
 		}
@@ -271,6 +272,16 @@ func (x *exchange) explain(err error, inst *instance) (*failure, policy.Verdict)
 		return x.failed(BodyBroken, nil, e.Error()), policy.Neutral
 	}
 	if e, ok := errors.AsType[dialError](err); ok {
+		if loop.IsShortage(e) { // of ours: the instance was not even asked
+			f := x.failed(OutOfResources, nil, e.Error())
+			f.retryAfter = 1
+			return f, policy.Neutral
+		}
+		if x.edg.policy.Wait > 0 {
+			f := x.failed(Restarting, nil, "nothing was done with the request; send it again")
+			f.retryAfter = 1
+			return f, policy.Neutral
+		}
 		return x.failed(UpstreamConnect, inst, e.Error()), policy.Bad
 	}
 	return x.failed(UpstreamReset, inst, err.Error()), policy.Bad

@@ -66,7 +66,7 @@ func (x *exchange) dropAnswer(ok bool) {
 
 // aside is what an exchange puts aside while another service is asked.
 type aside struct {
-	edg      *edge
+	edg      edge
 	fail     *failure
 	up       upstream
 	resp     *message.Head
@@ -79,7 +79,7 @@ type aside struct {
 // turnTo makes the exchange one with another service, which has a time of its own.
 func (x *exchange) turnTo(other *edge) aside {
 	a := aside{x.edg, x.fail, x.up, x.resp, x.chosen, x.splitKey, x.cookie, x.limit}
-	x.edg, x.up, x.resp, x.splitKey, x.cookie = other, nil, x.w.head(), 0, nil
+	x.edg, x.up, x.resp, x.splitKey, x.cookie = *other, nil, x.w.head(), 0, nil
 	x.limit = other.policy.Timeout
 	x.deadline = sooner(x.given, x.w.after(x.limit))
 	x.own = x.deadline != x.given

@@ -1,12 +1,14 @@
 package proxy
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -321,24 +323,13 @@ func TestUnreadAnswers(t *testing.T) {
 // TestEndlessStreams: a transfer that never ends does not keep the loop to itself.
 func TestEndlessStreams(t *testing.T) {
 	r, url, served := flooded(t)
-	l := mustListen(t)
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				_, _ = c.Read(make([]byte, 4096))
-				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n")
-				for chunk := make([]byte, 1<<20); err == nil; {
-					_, err = c.Write(chunk)
-				}
-			}()
+	r.service("endless", route.HTTP1, "e-1", bare(t, func(c *net.TCPConn, br *bufio.Reader) {
+		_, err := http.ReadRequest(br)
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n")
+		for chunk := make([]byte, 1<<20); err == nil; {
+			_, err = c.Write(chunk)
 		}
-	}()
-	r.service("endless", route.HTTP1, "e-1", l.Addr().String())
+	}))
 	r.snap.Gateway.Routes = append(r.snap.Gateway.Routes, route.Route{Path: "/endless", To: "endless"})
 	r.apply()
 	var readers []net.Conn

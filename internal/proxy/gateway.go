@@ -28,7 +28,7 @@ type visit struct {
 var gatewayCaller = []byte(route.GatewayCaller)
 
 // noEdge stands for the edge of a request that has no route.
-var noEdge = &edge{edgeKey: edgeKey{caller: route.GatewayCaller}, svc: &service{}}
+var noEdge = edge{&lane{edgeKey: edgeKey{caller: route.GatewayCaller}}, &target{svc: &service{}}}
 
 // serveGateway answers a client from outside.
 func (x *exchange) serveGateway(en *entry) {
@@ -44,20 +44,24 @@ func (x *exchange) serveGateway(en *entry) {
 	h := x.req
 	v.url, v.host, v.agent = pathOf(h.Path), h.Authority, h.Get(message.UserAgent)
 	x.pace = en.settings.idleTimeout
-	v.client = forwardedBy(h, x.client.remote(), x.client.overTLS())
+	v.client = forwardedBy(h, x.client.remote().Addr(), x.client.overTLS())
 	if v.gt.verifier != nil {
 		x.stripClaims(v.gt.verifier)
 	}
 	x.begin()
-	switch f := x.admit(); {
+	f, logged := x.admit(), v.gt.accessLog
+	v.gt = nil // what follows may outlast the table by far
+	switch {
 	case f != nil:
 		x.answer(f)
 	case x.preflight:
 		x.answerPreflight()
+	case v.route.Connect:
+		x.tunnel(en.Addr)
 	default:
 		x.run()
 	}
-	if v.gt.accessLog {
+	if logged {
 		x.log()
 	}
 }
@@ -89,7 +93,7 @@ func (x *exchange) admit() *failure {
 	if f := x.findRoute(); f != nil {
 		return f
 	}
-	x.countIn(v.route.edge)
+	x.countIn(v.gt.edges[v.route.lane.slot])
 	if c := v.route.cors; c != nil {
 		origin := string(x.req.Get(message.Origin))
 		x.adjust = append(x.adjust, func(h map[string][]string) { c.Apply(origin, h) })
@@ -132,10 +136,14 @@ func (x *exchange) isPreflight() bool {
 func (x *exchange) findRoute() *failure {
 	v, h := &x.gate, x.req
 	if string(h.Method) == http.MethodConnect {
-		return x.failed(MethodNotOK, nil, "CONNECT is for forward proxies")
+		return x.findTunnel()
 	}
-	p := &x.path
-	p.parse(str(v.url))
+	p, asked := &x.path, str(v.url)
+	all := asked == "*" // OPTIONS about whatever is there (RFC 9110, 9.3.7): it stays that
+	if all {
+		asked = "/"
+	}
+	p.parse(asked)
 	if p.bad {
 		return x.failed(BadPath, nil, "the path cannot be decoded")
 	}
@@ -161,7 +169,7 @@ func (x *exchange) findRoute() *failure {
 		return x.failed(NoRoute, nil, "")
 	}
 	v.route = gr
-	if target := gr.target(p); target != str(v.url) {
+	if target := gr.target(p); target != asked && !all {
 		q := h.Path[len(v.url):]
 		h.Path = h.TakeString(target + string(q))
 	}
@@ -269,8 +277,8 @@ func (x *exchange) log() {
 	if v.route != nil {
 		rec.route = v.route.name
 	}
-	if n := len(x.tried); n > 0 {
-		rec.instance, rec.revision = x.tried[n-1].id, x.tried[n-1].revision
+	if i := x.last(); i != nil {
+		rec.instance, rec.revision = i.id, i.revision
 	}
 	x.w.log.add(rec)
 }

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/banyanrun/banyan/internal/link"
 	"github.com/banyanrun/banyan/internal/proxy/h2"
 	"github.com/banyanrun/banyan/internal/route"
 )
@@ -22,12 +21,9 @@ import (
 // share gives b the listening sockets of a, as a process hands them to the next.
 func share(t *testing.T, a, b *rig) {
 	t.Helper()
-	for id, l := range a.e.Sockets() {
-		sock, err := link.SocketOf(l)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if b.fresh[id], err = sock.Listener(); err != nil {
+	for id, sock := range a.e.Sockets() {
+		var err error
+		if b.fresh[id], err = sock.Dup(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -204,27 +200,16 @@ func TestStreamsAtDrain(t *testing.T) {
 // TestRelaysAtDrain: upgraded connections and TCP relays last until the drain's
 // deadline and are ended then.
 func TestRelaysAtDrain(t *testing.T) {
-	l := mustListen(t)
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				br := bufio.NewReader(c)
-				if first, _ := br.Peek(3); string(first) == "GET" {
-					_, _ = http.ReadRequest(br)
-					_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
-				}
-				_, _ = io.Copy(c, br)
-			}()
+	addr := bare(t, func(c *net.TCPConn, br *bufio.Reader) {
+		if first, _ := br.Peek(3); string(first) == "GET" {
+			_, _ = http.ReadRequest(br)
+			_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
 		}
-	}()
+		_, _ = io.Copy(c, br)
+	})
 	r := newRig(t)
-	r.service("s", route.HTTP1, "s-1", l.Addr().String())
-	r.service("db", route.TCP, "db-1", l.Addr().String())
+	r.service("s", route.HTTP1, "s-1", addr)
+	r.service("db", route.TCP, "db-1", addr)
 	edge, db := r.edge("x", "s", route.Policy{}), r.edge("x", "db", route.Policy{})
 	r.apply()
 	up, tcp := dialRaw(t, edge), dialRaw(t, db)

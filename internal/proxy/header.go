@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/banyanrun/banyan/internal/proxy/message"
+	"github.com/banyanrun/banyan/internal/route"
 )
 
 var (
@@ -27,6 +28,15 @@ func (x *exchange) begin() {
 	h.Set(message.BanyanCaller, x.caller)
 	x.reqID = requestID(h)
 	x.trace = continueTrace(h)
+}
+
+// nameHost gives a request that names no host the callee as one. HTTP/1.0 need not
+// name any, but the request goes on as HTTP/1.1, and some services refuse an empty
+// one. nginx, too, sends the name that it knows the service by.
+func (x *exchange) nameHost() {
+	if len(x.req.Authority) == 0 {
+		x.req.Authority = x.req.TakeString(x.edg.callee)
+	}
 }
 
 // stripUnderscored removes the spellings of a header with underscores: CGI-like
@@ -57,7 +67,9 @@ func forwardedBy(h *message.Head, from netip.Addr, secure bool) (clientIP []byte
 	}
 	clientIP = from.AppendTo(h.Space(46)[:0])
 	h.Add(message.XForwardedFor, clientIP)
-	h.Add(message.XForwardedHost, h.Authority)
+	if len(h.Authority) > 0 {
+		h.Add(message.XForwardedHost, h.Authority)
+	}
 	if secure {
 		h.Add(message.XForwardedProto, schemeHTTPS)
 	} else {
@@ -100,7 +112,11 @@ func foldPrefix(name []byte, prefix string) bool {
 func (x *exchange) sign(h *message.Head) {
 	for i := range h.Fields {
 		switch f := &h.Fields[i]; f.ID {
-		case message.BanyanError, message.BanyanCache, message.BanyanFallback, message.ProxyAuthenticate:
+		case message.BanyanError:
+			if x.edg.callee != route.Platform { // which is ours too, and says why as we do
+				f.ID = message.Removed
+			}
+		case message.BanyanCache, message.BanyanFallback, message.ProxyAuthenticate:
 			f.ID = message.Removed
 		default:
 		}

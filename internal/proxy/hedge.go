@@ -64,7 +64,7 @@ func (x *exchange) launchHedge() {
 	x.hedged++
 	x.planHedge()
 	hg := &hedge{owner: x}
-	hg.x, hg.client = x.shadowOf(x.edg)
+	hg.x, hg.client = x.shadowOf(&x.edg)
 	h := hg.x
 	h.hedged = x.edg.policy.Hedge.Max // it has no hedges itself
 	h.deadline, h.limit, h.own, h.grpcEnd = x.deadline, x.limit, x.own, x.grpcEnd
@@ -81,6 +81,9 @@ func (hg *hedge) run(t *loop.Task) {
 	v := policy.Neutral
 	if hg.owner != nil {
 		err := h.try(h.chosen.inst)
+		for err != nil && hg.stale(err) {
+			err = h.try(h.chosen.inst)
+		}
 		switch {
 		case err != nil:
 			_, v = h.explain(err, h.chosen.inst)
@@ -97,6 +100,23 @@ func (hg *hedge) run(t *loop.Task) {
 	if hg.owner != nil {
 		hg.owner.task.Wake()
 	}
+}
+
+// stale reports whether the try failed only because its pooled connection had
+// been closed, and prepares another one. As for the exchange's own, that is no
+// fault of the instance.
+func (hg *hedge) stale(err error) bool {
+	h := hg.x
+	if hg.owner == nil || h.stale >= maxStale || h.up == nil || !h.up.untouched() {
+		return false
+	}
+	if _, v := h.explain(err, h.chosen.inst); v != policy.Bad || h.timedOut {
+		return false
+	}
+	h.stale++
+	h.finish(false)
+	hg.client.rewind(h)
+	return true
 }
 
 // end gives back what the hedge has.
@@ -146,6 +166,10 @@ func (x *exchange) dropHedges() {
 		hg.owner = nil
 		switch {
 		case hg.x == nil:
+		case hg.x.task == nil: // nothing was sent, nor will be
+			x.untry(hg.x.chosen.inst)
+			x.hedged--
+			hg.x.edg.budget.Return()
 		case hg.ready:
 			hg.end(policy.Neutral)
 		default:

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/banyanrun/banyan/internal/link"
 	"github.com/banyanrun/banyan/internal/route"
 )
 
@@ -16,6 +17,18 @@ func mustListen(tb testing.TB) net.Listener {
 	}
 	tb.Cleanup(func() { _ = l.Close() })
 	return l
+}
+
+// mustHold listens on a port of its own, for an engine to accept on.
+func mustHold(tb testing.TB) *link.Socket {
+	tb.Helper()
+	l := mustListen(tb)
+	defer l.Close()
+	sock, err := link.SocketOf(l)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return sock
 }
 
 // pairs is a service's instances as rig.service takes them.

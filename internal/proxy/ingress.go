@@ -3,10 +3,10 @@ package proxy
 import (
 	"crypto/tls"
 	"errors"
-	"net"
 	"sync/atomic"
 	"time"
 
+	"github.com/banyanrun/banyan/internal/link"
 	"github.com/banyanrun/banyan/internal/proxy/h1"
 	"github.com/banyanrun/banyan/internal/proxy/loop"
 	"github.com/banyanrun/banyan/internal/route"
@@ -17,7 +17,7 @@ import (
 type ingress struct {
 	e       *Engine
 	id      string
-	sock    net.Listener
+	sock    *link.Socket
 	ln      *loop.Listener
 	entry   atomic.Pointer[entry] // what it leads to, by the table in force
 	leaving atomic.Bool           // connections are asked to end
@@ -44,7 +44,7 @@ func (in *ingress) settings() *settings { return &in.entry.Load().settings }
 
 // listen makes the ingresses those of t: new ones are accepted on, those that
 // are not in t are closed, the others are told what they lead to now. e.mu is held.
-func (e *Engine) listen(t *table, sockets map[string]net.Listener) {
+func (e *Engine) listen(t *table, sockets map[string]*link.Socket) {
 	for id, in := range e.listeners {
 		switch {
 		case t.listeners[id] == nil || sockets[id] != nil:
@@ -55,7 +55,7 @@ func (e *Engine) listen(t *table, sockets map[string]net.Listener) {
 	}
 	for id, sock := range sockets {
 		if t.listeners[id] == nil {
-			_ = sock.Close()
+			sock.Close()
 			continue
 		}
 		in := &ingress{e: e, id: id, sock: sock}
@@ -68,15 +68,8 @@ func (e *Engine) listen(t *table, sockets map[string]net.Listener) {
 }
 
 // open begins to accept.
-func (in *ingress) open() error {
-	sock, err := loop.Detach(in.sock)
-	if sock != nil {
-		in.sock = sock
-	}
-	if err != nil {
-		return err
-	}
-	in.ln, err = in.e.loops.Listen(sock, in.accepted)
+func (in *ingress) open() (err error) {
+	in.ln, err = in.e.loops.Listen(in.sock, in.accepted)
 	return err
 }
 
@@ -86,7 +79,7 @@ func (e *Engine) stopAccepting(in *ingress) {
 	if in.ln != nil {
 		in.ln.Close()
 	}
-	_ = in.sock.Close()
+	in.sock.Close()
 	delete(e.listeners, in.id)
 }
 
@@ -95,10 +88,11 @@ func (in *ingress) accepted(c *loop.Conn) {
 	w := in.e.workers[c.Loop().Index]
 	en := in.entry.Load()
 	if en.Role == route.RoleEdge && en.edge != nil && en.edge.svc.protocol == route.TCP {
+		ed, at := *en.edge, en.Addr
 		w.loop.Go(func(t *loop.Task) {
 			w.inFlight.Add(1)
 			defer w.ended()
-			w.relayTCP(t, en, c)
+			w.relayTCP(t, ed, at, c)
 		})
 		return
 	}

@@ -1,10 +1,10 @@
 package proxy
 
 import (
-	"net/netip"
 	"sync"
 	"sync/atomic"
 
+	"github.com/banyanrun/banyan/internal/proxy/loop"
 	"github.com/banyanrun/banyan/internal/proxy/policy"
 	"github.com/banyanrun/banyan/internal/route"
 )
@@ -25,7 +25,7 @@ type instanceKey struct {
 type instance struct {
 	instanceKey
 	service, revision string
-	address           netip.AddrPort
+	address           loop.Address
 
 	inFlight policy.Bulkhead
 	draining atomic.Bool
@@ -37,6 +37,7 @@ type instance struct {
 	outlier policy.Outlier
 	latency policy.Latency
 	limit   *limit // of requests in flight, by the last snapshot; guarded by Engine.mu, see member.limit
+	named   int    // how often the services of the table in force name it; guarded by Engine.mu
 
 	workers []*worker
 	pools   []upstreamPool // one a worker, each touched on its loop only

@@ -20,19 +20,19 @@ func (x *exchange) serve(in *ingress) {
 	defer x.w.ended()
 	x.began = x.w.loop.Now()
 	en := in.entry.Load()
-	defer x.countOut(en)
+	defer x.countOut(in) // not en: that leads to the table, which the exchange may outlast
 	switch {
 	case en.Role == route.RoleGateway:
 		x.serveGateway(en)
 	case en.Role == route.RoleEdge && en.edge != nil:
-		x.serveEdge(en.edge)
+		x.serveEdge(*en.edge)
 	default:
 		x.refuse(en)
 	}
 }
 
 // serveEdge answers a service's declared call.
-func (x *exchange) serveEdge(ed *edge) {
+func (x *exchange) serveEdge(ed edge) {
 	x.caller = ed.callerName
 	x.countIn(ed)
 	x.begin()
@@ -110,13 +110,13 @@ func (x *exchange) refuseLarge(in *ingress) {
 
 func (x *exchange) refuseHead(in *ingress, f *failure) {
 	x.edg = noEdge
-	defer x.countOut(in.entry.Load())
+	defer x.countOut(in)
 	x.reqID = x.req.Space(32)
 	randomHex(x.reqID)
 	x.answer(f)
 	if gt := in.entry.Load().table.gateway; gt != nil && gt.accessLog && in.entry.Load().Role == route.RoleGateway {
 		v := &x.gate
-		v.client = x.client.remote().AppendTo(nil)
+		v.client = x.client.remote().Addr().AppendTo(nil)
 		v.url, v.host = pathOf(x.req.Path), x.req.Authority
 		x.log()
 	}

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -19,17 +18,12 @@ type router struct {
 	exact map[string]*node
 	wild  []wildcard // longest suffix first
 	any   *node
+	size  int // routes
 }
 
 type wildcard struct {
 	suffix string // ".example.com"
 	root   *node
-}
-
-// node is one place in the tree of path segments.
-type node struct {
-	children map[string]*node
-	routes   []*gatewayRoute // best first
 }
 
 // query is what of a request decides its route.
@@ -38,58 +32,6 @@ type query struct {
 	method string
 	query  string        // as sent, without the question mark
 	head   *message.Head // nil: header conditions hold (a preflight does not carry them)
-}
-
-func newRouter(routes []*gatewayRoute) *router {
-	r := &router{exact: map[string]*node{}, any: &node{}}
-	for i, gr := range routes {
-		yield(i)
-		gr.order = i
-		n := r.root(strings.ToLower(gr.Host))
-		gr.depth = 0
-		for seg := range strings.SplitSeq(gr.Path, "/") {
-			if seg != "" {
-				n = n.child(seg)
-				gr.depth++
-			}
-		}
-		n.routes = append(n.routes, gr)
-		slices.SortFunc(n.routes, func(a, b *gatewayRoute) int {
-			return cmp.Or(cmp.Compare(b.conditions(), a.conditions()), cmp.Compare(a.order, b.order))
-		})
-	}
-	slices.SortStableFunc(r.wild, func(a, b wildcard) int { return cmp.Compare(len(b.suffix), len(a.suffix)) })
-	return r
-}
-
-func (r *router) root(host string) *node {
-	if host == "" || host == "*" {
-		return r.any
-	}
-	if suffix, ok := strings.CutPrefix(host, "*"); ok {
-		for _, w := range r.wild {
-			if w.suffix == suffix {
-				return w.root
-			}
-		}
-		w := wildcard{suffix, &node{}}
-		r.wild = append(r.wild, w)
-		return w.root
-	}
-	if r.exact[host] == nil {
-		r.exact[host] = &node{}
-	}
-	return r.exact[host]
-}
-
-func (n *node) child(seg string) *node {
-	if n.children == nil {
-		n.children = map[string]*node{}
-	}
-	if n.children[seg] == nil {
-		n.children[seg] = &node{}
-	}
-	return n.children[seg]
 }
 
 // find returns the best route; nil with the methods that would have matched, if any.
@@ -107,8 +49,10 @@ func (r *router) find(q *query, segments []string) (*gatewayRoute, []string) {
 			}
 		}
 	}
-	if gr := r.any.find(q, segments, &allow); gr != nil {
-		return gr, nil
+	if r.any != nil {
+		if gr := r.any.find(q, segments, &allow); gr != nil {
+			return gr, nil
+		}
 	}
 	slices.Sort(allow)
 	return nil, slices.Compact(allow)
@@ -117,7 +61,7 @@ func (r *router) find(q *query, segments []string) (*gatewayRoute, []string) {
 // find goes down as far as segments lead and takes the deepest route that matches.
 func (n *node) find(q *query, segments []string, allow *[]string) *gatewayRoute {
 	if len(segments) > 0 {
-		if c := n.children[segments[0]]; c != nil {
+		if c := n.child(segments[0]); c != nil {
 			if gr := c.find(q, segments[1:], allow); gr != nil {
 				return gr
 			}
@@ -135,12 +79,13 @@ func (n *node) find(q *query, segments []string, allow *[]string) *gatewayRoute 
 	return nil
 }
 
-// gatewayRoute is a compiled route.
+// gatewayRoute is a compiled route. Tables share it while its description is the same.
 type gatewayRoute struct {
 	route.Route
-	order, depth int
-	name         string // for logs
-	edge         *edge
+	lane  *lane
+	name  string // for logs
+	depth int    // segments of the path
+	order int    // in table.routes; guarded by Engine.mu
 	filters
 }
 

@@ -6,11 +6,11 @@ import (
 	"net"
 	"net/http"
 	"runtime"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/banyanrun/banyan/internal/proxy/loop"
 	"github.com/banyanrun/banyan/internal/route"
 	"golang.org/x/sys/unix"
 )
@@ -39,7 +39,7 @@ func descriptors(t *testing.T, n, least uint64) uint64 {
 
 // bareClient is a blocking client socket without goroutine, poller or buffer:
 // it costs this process nothing. It is the caller's to close.
-func bareClient(t *testing.T, addr string, receive int) int {
+func bareClient(t *testing.T, addr string) int {
 	t.Helper()
 	to, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
@@ -48,9 +48,6 @@ func bareClient(t *testing.T, addr string, receive int) int {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)
-	}
-	if receive > 0 {
-		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, receive)
 	}
 	if err := unix.Connect(fd, &unix.SockaddrInet4{Port: to.Port, Addr: [4]byte(to.IP.To4())}); err != nil {
 		t.Fatal(err)
@@ -75,104 +72,112 @@ func inUse() int64 {
 	return int64(m.HeapAlloc + m.StackInuse)
 }
 
-// TestIdleConnectionMemory: what an idle keep-alive connection costs.
+// descriptorsFor bounds a crowd of n by the descriptors that may be, with some
+// for the instances' connections and the loops.
+func descriptorsFor(t *testing.T, n int) int {
+	t.Helper()
+	const spare = 100
+	if most := int(descriptors(t, uint64(n+spare), uint64(min(n, 2000)+spare))) - spare; most < n {
+		t.Logf("%d of %d connections: the hard limit of descriptors is too low", most, n)
+		return most &^ 1
+	}
+	return n
+}
+
+// patientGateway is a gateway that waits as long as it takes, in front of an
+// instance of that protocol that answers with size bytes.
+func patientGateway(t *testing.T, proto route.Protocol, size int) (*rig, string) {
+	t.Helper()
+	r := newRig(t)
+	r.service("s", proto, "s-1", instanceCrowd(t, proto == route.H2C, size))
+	gw := r.gateway(route.Route{Path: "/", To: "s"})
+	r.snap.Gateway.IdleTimeout, r.snap.Gateway.HeaderTimeout = time.Hour, time.Hour
+	r.snap.Gateway.AccessLog = false
+	return r, gw
+}
+
+// TestIdleConnectionMemory: what an idle connection costs that was used: no buffer
+// that its answers needed is left. The clients and the instance are processes of
+// their own: what grows is the engine.
 func TestIdleConnectionMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("opens 20,000 connections")
 	}
-	const spare = 1000
-	crowd := int(descriptors(t, 2*20_000+spare, 2*5000+spare)-spare) / 2
-	r := newRig(t)
-	r.service("s", route.HTTP1, "s-1", backend(t, text("hello")))
-	gw := r.gateway(route.Route{Path: "/", To: "s"})
-	r.snap.Gateway.IdleTimeout, r.snap.Gateway.HeaderTimeout = time.Hour, time.Hour
-	r.snap.Gateway.AccessLog = false
-	r.apply()
-	addr := strings.TrimPrefix(gw, "http://")
-	get(t, client(t), gw) // what is made once
-	before := inUse()
-	buf := make([]byte, 1024)
-	ask := []byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-	fds := make([]int, 0, crowd)
-	defer func() { closeAll(fds) }()
-	for range crowd {
-		fd := bareClient(t, addr, 0)
-		fds = append(fds, fd)
-		if _, err := unix.Write(fd, ask); err != nil {
-			t.Fatal(err)
-		}
-		if n, err := unix.Read(fd, buf); err != nil || !strings.HasPrefix(string(buf[:n]), "HTTP/1.1 200") {
-			t.Fatalf("%q, %v", buf[:n], err)
-		}
-	}
-	if n := r.connections(); n < crowd {
-		t.Fatalf("%d connections", n)
-	}
-	// The instance's idle connections go meanwhile.
-	eventually(t, "only the clients are left", func() bool { return r.connections() <= crowd+2 })
-	each := (inUse() - before) / int64(crowd)
-	fmt.Printf("figure: %d bytes for an idle keep-alive connection (of %d; target 2048)\n", each, crowd)
-	if each > 4<<10 {
-		t.Errorf("%d bytes each", each)
+	for _, c := range []struct {
+		name  string
+		order crowdOrder
+		crowd int
+		most  int64 // bytes each
+	}{
+		{"HTTP/1.1", crowdOrder{}, 20_000, 2 << 10},
+		// The state of both sides' header compression (7 KiB of it the index and the
+		// entries of ours), how streams ended, and a short output buffer.
+		{"HTTP/2", crowdOrder{HTTP2: true}, 5000, 12 << 10},
+		// crypto/tls keeps keys and a buffer for records, and a task waits for them.
+		{"HTTP/1.1 over TLS", crowdOrder{TLS: true}, 1000, 24 << 10},
+		{"HTTP/2 over TLS", crowdOrder{TLS: true, HTTP2: true}, 1000, (24 + 12) << 10},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			crowd := descriptorsFor(t, c.crowd)
+			r, gw := patientGateway(t, route.HTTP1, 30<<10)
+			if c.order.TLS {
+				r.snap.Gateway.TLS = selfSigned(t, "localhost").files
+			}
+			r.apply()
+			c.order.Addr = gw
+			clientCrowds(t, 2, c.order) // so that what is made once is there
+			before := inUse()
+			clientCrowds(t, crowd, c.order)
+			if n := r.connections(); n < crowd {
+				t.Fatalf("%d connections", n)
+			}
+			each := (inUse() - before) / int64(crowd)
+			fmt.Printf("figure: %d bytes for an idle connection that speaks %s (of %d)\n", each, c.name, crowd)
+			if each > c.most {
+				t.Errorf("%d bytes each, at most %d", each, c.most)
+			}
+		})
 	}
 }
 
-// TestSlowReaderMemory: what a client costs that reads a large answer slowly.
+// slowReaders and slowAnswer are those of TestSlowReaderMemory: 5 GB of answers in all.
+const (
+	slowReaders = 500
+	slowAnswer  = 10 << 20
+)
+
+// TestSlowReaderMemory: what a client costs that reads a large answer slowly. The
+// engine holds an output buffer for it, with room for another read, a short input
+// of its instance's, the exchange and its task; the rest waits in the kernel and
+// in the instance.
 func TestSlowReaderMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("holds hundreds of slow readers")
 	}
-	// More of them would fill the kernel's memory for TCP: on both sides of the
-	// engine it keeps megabytes for each, whoever reads.
-	const crowd, size = 300, 10 << 20
-	descriptors(t, 5*crowd, 5*crowd)
-	for name, start := range map[string]func(testing.TB, http.HandlerFunc) string{"h1": backend, "h2c": h2cBackend} {
-		t.Run(name, func(t *testing.T) {
-			r := newRig(t)
-			chunk := make([]byte, 64<<10) // shared: the instances' side is no matter here
-			proto := route.HTTP1
-			if name == "h2c" {
-				proto = route.H2C
-			}
-			r.service("s", proto, "s-1", start(t, func(w http.ResponseWriter, q *http.Request) {
-				w.Header().Set("Content-Length", strconv.Itoa(size))
-				for range size / len(chunk) {
-					if _, err := w.Write(chunk); err != nil || q.Context().Err() != nil {
-						return
-					}
-				}
-			}))
-			gw := r.gateway(route.Route{Path: "/", To: "s"})
-			r.snap.Gateway.IdleTimeout, r.snap.Gateway.AccessLog = time.Hour, false
+	const most = loop.HighWater + loop.Large/2 + 2*loop.Small
+	for _, proto := range []route.Protocol{route.HTTP1, route.H2C} {
+		t.Run(string(proto), func(t *testing.T) {
+			r, gw := patientGateway(t, proto, slowAnswer)
 			r.apply()
-			addr := strings.TrimPrefix(gw, "http://")
-			fds := make([]int, crowd)
-			defer closeAll(fds)
-			buf := make([]byte, 64<<10)
 			before := inUse()
-			for i := range fds {
-				fds[i] = bareClient(t, addr, 16<<10)
-				if _, err := unix.Write(fds[i], []byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n")); err != nil {
-					t.Fatal(err)
+			crowds := clientCrowds(t, slowReaders, crowdOrder{Addr: gw, Slow: 48 << 10})
+			eventually(t, "all wait", func() bool { return r.e.InFlight() == slowReaders })
+			held := int64(0) // at most, when the engine rests
+			for range 6 {    // read some, so that all are always behind
+				for _, c := range crowds {
+					_, _ = io.WriteString(c.in, "\n")
 				}
-			}
-			eventually(t, "all wait", func() bool { return r.e.InFlight() == crowd })
-			most := int64(0)
-			for range 6 { // read some, so that all are always behind
-				for _, fd := range fds {
-					for range 3 {
-						_, _, _ = unix.Recvfrom(fd, buf, unix.MSG_DONTWAIT)
-					}
+				for _, c := range crowds {
+					c.line()
 				}
-				// What buffers that changed hands left behind is garbage, not held: it is gone when the engine rests.
-				held := int64(0)
+				now := int64(0)
 				eventually(t, "each holds little", func() bool {
-					held = inUse() - before
-					return held/crowd <= 300_000
+					now = inUse() - before
+					return now <= slowReaders*most
 				})
-				most = max(most, held)
+				held = max(held, now)
 			}
-			fmt.Printf("figure: %d bytes are held for a slow reader of %d bytes from %s, its instance's side included (target 200,000)\n", most/crowd, size, name)
+			fmt.Printf("figure: %d bytes are held for a slow reader of %d bytes from %s (of %d)\n", held/slowReaders, slowAnswer, proto, slowReaders)
 		})
 	}
 }
@@ -195,7 +200,7 @@ func TestMemoryComesBack(t *testing.T) {
 	round := func() {
 		fds := make([]int, crowd)
 		for i := range fds {
-			fds[i] = bareClient(t, strings.TrimPrefix(edge, "http://"), 0)
+			fds[i] = bareClient(t, strings.TrimPrefix(edge, "http://"))
 			// Half a head, half a body, and nothing.
 			_, _ = unix.Write(fds[i], []byte([...]string{"GET / HTTP/1.1\r\nHo", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc", "\r"}[i%3]))
 		}

@@ -46,15 +46,30 @@ func (x *exchange) sendMirror() {
 	x.w.loop.Go(m.runMirror)
 }
 
-// runMirror sends the copy and drops its answer.
+// runMirror sends the copy and drops its answer. It counts for the edge of the
+// mirror, which no requests of clients count for.
 func (x *exchange) runMirror(t *loop.Task) {
 	defer func() { x.w.mirrors-- }()
 	x.task = t
+	x.began = x.w.loop.Now()
+	x.countIn(x.edg)
 	if x.tryAll() {
-		whole := x.resp.Body == message.None || x.swallow() == nil
-		x.finish(whole && x.body.over)
+		x.upstreamTime = x.w.loop.Now() - x.sent
+		x.status, x.relayed = x.resp.Status, true
+		err := error(nil)
+		if x.resp.Body != message.None {
+			err = x.swallow()
+		}
+		if err == nil {
+			x.done = true
+			x.grpcFailed = failedGRPC(x.up.trailers())
+		} else {
+			x.fail, _ = x.explain(err, x.chosen.inst)
+		}
+		x.finish(x.done && x.body.over)
 		x.chosen.inst.release()
 	}
+	x.countOut(nil)
 	x.w.done(x)
 }
 
@@ -66,6 +81,7 @@ func (x *exchange) swallow() error {
 			return err
 		}
 		x.up.consume(len(p))
+		x.out += int64(len(p))
 		switch {
 		case last:
 			return nil

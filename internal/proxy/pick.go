@@ -72,8 +72,8 @@ func (v view) Fit(i int) bool {
 func (x *exchange) choose() bool {
 	c, ok := x.pick(whoever)
 	for n := 0; !ok && n < 3 && x.edg.drains(); n++ {
-		newer := x.e.table.Load().edges[x.edg.edgeKey]
-		if newer == nil || newer == x.edg {
+		newer := x.e.table.Load().newer(x.edg)
+		if newer.lane == nil || newer == x.edg {
 			break
 		}
 		x.edg = newer
@@ -145,7 +145,7 @@ func (m *member) take(now int64) (choice, bool) {
 func (x *exchange) balanceKey() uint64 {
 	if b := x.edg.policy.Balance; b != nil && b.By == route.HashRing {
 		if b.Source && x.client != nil {
-			from := x.client.remote().As16()
+			from := x.client.remote().Addr().As16()
 			return policy.Hash(from[:])
 		}
 		if key, ok := keyOf(x.req, b.Header, b.Cookie); ok {

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -48,20 +49,11 @@ func dead(t *testing.T) string {
 // breaking accepts a connection, reads n bytes of a request and breaks it.
 func breaking(t *testing.T, hits *atomic.Int32, n int64) string {
 	t.Helper()
-	l := mustListen(t)
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = io.CopyN(io.Discard, c, n)
-			hits.Add(1)
-			_ = c.(*net.TCPConn).SetLinger(0)
-			_ = c.Close()
-		}
-	}()
-	return l.Addr().String()
+	return bare(t, func(c *net.TCPConn, _ *bufio.Reader) {
+		_, _ = io.CopyN(io.Discard, c, n)
+		hits.Add(1)
+		_ = c.SetLinger(0)
+	})
 }
 
 // instance is the n-th of a service, by the snapshot in force.

@@ -292,22 +292,10 @@ func TestWebSocket(t *testing.T) {
 // TestUpgradeHalfClose: any protocol, and one side may end before the other.
 func TestUpgradeHalfClose(t *testing.T) {
 	r := newRig(t)
-	l := mustListen(t)
-	go func() {
-		c, err := l.Accept()
-		if err != nil {
-			return
-		}
-		defer c.Close()
-		br := bufio.NewReader(c)
-		if _, err := http.ReadRequest(br); err != nil {
-			return
-		}
-		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: lines\r\n\r\n")
+	r.service("s", route.HTTP1, "s-1", switching(t, func(c *net.TCPConn, br *bufio.Reader) {
 		all, _ := io.ReadAll(br)
 		_, _ = fmt.Fprintf(c, "got %d", len(all))
-	}()
-	r.service("s", route.HTTP1, "s-1", l.Addr().String())
+	}))
 	edge := r.edge("x", "s", route.Policy{})
 	r.apply()
 	c, err := net.Dial("tcp", strings.TrimPrefix(edge, "http://"))
@@ -493,23 +481,12 @@ func TestEarlyAnswer(t *testing.T) {
 
 func TestTCPEdge(t *testing.T) {
 	r := newRig(t)
-	l := mustListen(t)
 	var accepted atomic.Int32
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			accepted.Add(1)
-			go func() {
-				defer c.Close()
-				b, _ := io.ReadAll(c)
-				_, _ = fmt.Fprintf(c, "got %d", len(b))
-			}()
-		}
-	}()
-	r.service("db", route.TCP, "db-0", dead(t), "db-1", l.Addr().String())
+	r.service("db", route.TCP, "db-0", dead(t), "db-1", bare(t, func(c *net.TCPConn, br *bufio.Reader) {
+		accepted.Add(1)
+		b, _ := io.ReadAll(br)
+		_, _ = fmt.Fprintf(c, "got %d", len(b))
+	}))
 	addr := strings.TrimPrefix(r.edge("x", "db", route.Policy{Retries: 1}), "http://")
 	r.apply()
 	// The dead one is passed over: as often as retries come for free, whatever is picked first.

@@ -87,16 +87,12 @@ func (n *notes) serve(w http.ResponseWriter, r *http.Request) {
 	if h.Get("User-Agent") == "" {
 		h.Del("User-Agent") // net/http cannot send an empty one
 	}
-	host := r.Host
-	if addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && addr.String() == host {
-		host = "" // net/http's client invents one where the client sent none
-	}
 	length := strconv.FormatInt(r.ContentLength, 10)
 	if r.ContentLength < 0 && len(b) == 0 {
 		length = "0" // an empty body in chunks or in none
 	}
 	n.mu.Lock()
-	n.seen = append(n.seen, fmt.Sprintf("%s %s host=%s %v length=%s %s err=%v trailer=%s", r.Method, r.RequestURI, host, h, length, digest(b), err,
+	n.seen = append(n.seen, fmt.Sprintf("%s %s host=%s %v length=%s %s err=%v trailer=%s", r.Method, r.RequestURI, r.Host, h, length, digest(b), err,
 		r.Trailer.Get("X-Sum")))
 	n.mu.Unlock()
 	r.Body = io.NopCloser(bytes.NewReader(b))

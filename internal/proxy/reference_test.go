@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"maps"
@@ -58,7 +59,7 @@ type crossing struct {
 	w     http.ResponseWriter
 	r     *http.Request
 	rc    *http.ResponseController
-	edg   *edge
+	edg   edge
 	path  string // what the service gets, without the query
 	query string // with its question mark
 	id    string
@@ -82,7 +83,7 @@ func (ref *reference) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case gateway:
 		f = x.route(en.table.gateway)
 	case en.edge != nil:
-		x.edg = en.edge
+		x.edg = *en.edge
 	default:
 		f = x.failed(CallRefused)
 	}
@@ -128,7 +129,9 @@ func (x *crossing) forwarded() {
 	}
 	from := netip.MustParseAddrPort(x.r.RemoteAddr)
 	h.Set("X-Forwarded-For", from.Addr().String())
-	h.Set("X-Forwarded-Host", x.r.Host)
+	if x.r.Host != "" {
+		h.Set("X-Forwarded-Host", x.r.Host)
+	}
 	h.Set("X-Forwarded-Proto", "http")
 }
 
@@ -199,7 +202,11 @@ func listed(lines []string, token string) bool {
 // route finds the gateway's route.
 func (x *crossing) route(gt *gatewayTable) *failure {
 	var p cleanPath
-	p.parse(x.path)
+	asked := x.path
+	if asked == "*" {
+		asked = "/"
+	}
+	p.parse(asked)
 	if p.bad {
 		return x.failed(BadPath)
 	}
@@ -221,7 +228,10 @@ func (x *crossing) route(gt *gatewayTable) *failure {
 	case gr == nil:
 		return x.failed(NoRoute)
 	}
-	x.edg, x.path = gr.edge, gr.target(&p)
+	x.edg = gt.edges[gr.lane.slot]
+	if x.path != "*" {
+		x.path = gr.target(&p)
+	}
 	return nil
 }
 
@@ -279,6 +289,7 @@ func (x *crossing) outgoing(inst *instance) *http.Request {
 	out := x.r.WithContext(httptrace.WithClientTrace(x.r.Context(), trace))
 	out.URL = refURL(inst.addr, x.path, x.query)
 	out.RequestURI, out.Close = "", false
+	out.Host = cmp.Or(x.r.Host, x.edg.callee)
 	out.Body, out.GetBody = http.NoBody, nil
 	if x.r.ContentLength != 0 {
 		x.body = &watchedBody{src: x.r.Body}

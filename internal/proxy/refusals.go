@@ -15,7 +15,7 @@ type refused uint8
 // do not get as far as HTTP.
 const (
 	refusedH1          refused = 0
-	refusedH2                  = refusedH1 + refused(h1.Unsupported) + 1
+	refusedH2                  = refusedH1 + refused(h1.NotHTTP) + 1
 	refusedSilent              = refusedH2 + refused(h2.SlowRead) + 1 // nothing came within header_timeout
 	refusedSlowHeader          = refusedSilent + 1                    // a head did not come within header_timeout
 	refusedSlowBody            = refusedSilent + 2                    // a body paused for idle_timeout

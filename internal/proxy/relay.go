@@ -11,8 +11,12 @@ import (
 func (x *exchange) relay() {
 	inst := x.chosen.inst
 	h := x.resp
-	if h.Status == 101 {
+	switch {
+	case h.Status == 101:
 		x.switchProtocols()
+		return
+	case x.extended && h.Status < 300: // the client would take it for the switch
+		x.misled("no switch to " + str(x.req.Upgrade))
 		return
 	}
 	x.sign(h)

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"sync"
 	"testing"
@@ -31,16 +30,12 @@ func TestReportsHoldNoLoop(t *testing.T) {
 		cancel()
 		<-done
 	}()
-	sockets := map[string]net.Listener{}
+	sockets := map[string]*link.Socket{}
 	s := &route.Snapshot{Services: map[string]*route.Service{}}
 	add := func(id string) string {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		sockets[id] = l
+		sockets[id] = mustHold(t)
 		s.Listeners = append(s.Listeners, route.Listener{ID: id, Role: route.RoleRefuse, Caller: id})
-		return "http://" + l.Addr().String()
+		return "http://" + sockets[id].Addr().String()
 	}
 	first := add("first")
 	if err := e.Apply(s, sockets); err != nil {
@@ -52,7 +47,7 @@ func TestReportsHoldNoLoop(t *testing.T) {
 		if resp, _ := get(t, c, first+refusedPrefix+string(rune('a'+i))+"/"); resp.StatusCode != http.StatusForbidden {
 			t.Error(resp.Status)
 		}
-		sockets = map[string]net.Listener{}
+		sockets = map[string]*link.Socket{}
 		s.Version.N++
 		add(string(rune('a' + i)))
 		err := e.Apply(s, sockets)

@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 
+	"github.com/banyanrun/banyan/internal/proxy/loop"
 	"github.com/banyanrun/banyan/internal/proxy/message"
 )
 
@@ -62,6 +63,13 @@ func (b *requestBody) push(up upstream) (moved bool, err error) {
 		if room == 0 {
 			return moved, nil
 		}
+		if from, to := b.direct(up); to != nil {
+			n, err := b.pull(up, from, to, room)
+			if moved = moved || n; !n || err != nil {
+				return moved, err
+			}
+			continue
+		}
 		p, last, err := b.next()
 		if err != nil {
 			return moved, err
@@ -83,6 +91,34 @@ func (b *requestBody) push(up upstream) (moved bool, err error) {
 		moved = true
 	}
 	return moved, nil
+}
+
+// direct returns both ends where the client's body may go to up unseen; nil: it
+// may not, as it is kept, or framed anew, or about to be too large.
+func (b *requestBody) direct(up upstream) (puller, *loop.Conn) {
+	from, ok := b.x.client.(puller)
+	if !ok || !b.lost || b.ended || b.at < len(b.kept) {
+		return nil, nil
+	}
+	if b.x.bodyMax > 0 && b.taken+loop.HighWater > b.x.bodyMax {
+		return nil, nil
+	}
+	return from, up.plain()
+}
+
+// pull is push where nobody looks at the body.
+func (b *requestBody) pull(up upstream, from puller, to *loop.Conn, room int) (moved bool, err error) {
+	n, done, err := from.pullInto(to, room)
+	b.taken += int64(n)
+	if err != nil {
+		return n > 0, bodyError{err}
+	}
+	if done {
+		b.over, b.ended = true, true
+		up.end(b.x.client.trailers())
+		b.x.sendMirror()
+	}
+	return n > 0 || done, nil
 }
 
 // next is the next piece: of what was kept, then of the client.

@@ -1,11 +1,14 @@
 package proxy
 
 import (
+	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +21,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if spec := os.Getenv(crowdEnv); spec != "" {
+		if err := joinCrowd(spec); err != nil {
+			fmt.Fprintln(os.Stderr, "crowd:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	goleak.VerifyTestMain(m)
 }
 
@@ -32,7 +42,7 @@ type rig struct {
 	mu      sync.Mutex
 	drained []string
 	events  []link.Event
-	fresh   map[string]net.Listener
+	fresh   map[string]*link.Socket
 	addrs   map[string]string
 }
 
@@ -61,7 +71,7 @@ func newRig(tb testing.TB) *rig {
 // newRigWith makes one with options; those that the rig needs itself are set.
 func newRigWith(tb testing.TB, o Options) *rig {
 	tb.Helper()
-	r := &rig{t: tb, log: &syncBuffer{}, fresh: map[string]net.Listener{}, addrs: map[string]string{}}
+	r := &rig{t: tb, log: &syncBuffer{}, fresh: map[string]*link.Socket{}, addrs: map[string]string{}}
 	r.snap = route.Snapshot{App: "test", Version: route.Version{Epoch: 1}, Services: map[string]*route.Service{}}
 	o.AccessLog = r.log
 	o.Drained = func(ids []string) {
@@ -92,12 +102,9 @@ func newRigWith(tb testing.TB, o Options) *rig {
 // listen adds a listener to the snapshot and returns its address.
 func (r *rig) listen(id string, role route.Role, caller, callee string) string {
 	r.t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.fresh[id] = l
-	r.addrs[id] = l.Addr().String()
+	sock := mustHold(r.t)
+	r.fresh[id] = sock
+	r.addrs[id] = sock.Addr().String()
 	r.snap.Listeners = append(r.snap.Listeners, route.Listener{ID: id, Role: role, Addr: r.addrs[id], Caller: caller, Callee: callee})
 	return r.addrs[id]
 }
@@ -138,7 +145,7 @@ func (r *rig) apply() {
 	r.snap.Version.N++
 	s := r.snap
 	fresh := r.fresh
-	r.fresh = map[string]net.Listener{}
+	r.fresh = map[string]*link.Socket{}
 	if err := r.e.Apply(&s, fresh); err != nil {
 		r.t.Fatal(err)
 	}
@@ -185,6 +192,51 @@ func h2cBackend(tb testing.TB, h http.HandlerFunc) string {
 	s.Start()
 	tb.Cleanup(s.Close)
 	return s.Listener.Addr().String()
+}
+
+// bare is a service that speaks by hand: fn gets each connection.
+func bare(t *testing.T, fn func(c *net.TCPConn, br *bufio.Reader)) string {
+	t.Helper()
+	l := mustListen(t)
+	ctx, end := context.WithCancel(context.Background())
+	var conns sync.WaitGroup
+	conns.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			conns.Go(func() {
+				defer c.Close()
+				defer context.AfterFunc(ctx, func() { _ = c.Close() })()
+				_ = c.SetDeadline(time.Now().Add(30 * time.Second))
+				fn(c.(*net.TCPConn), bufio.NewReader(c))
+			})
+		}
+	})
+	t.Cleanup(func() {
+		end()
+		_ = l.Close()
+		conns.Wait()
+	})
+	return l.Addr().String()
+}
+
+// handed is a service whose connections the test gets, and answers on.
+func handed(t *testing.T) (addr string, conns <-chan net.Conn) {
+	t.Helper()
+	l := mustListen(t)
+	ch := make(chan net.Conn, 10)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			ch <- c
+		}
+	}()
+	return l.Addr().String(), ch
 }
 
 func text(s string) http.HandlerFunc {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"sync"
@@ -30,9 +29,9 @@ type ServeConfig struct {
 
 // dataPlane is what Serve needs of an engine; see Engine for what each promises.
 type dataPlane interface {
-	Apply(s *route.Snapshot, sockets map[string]net.Listener) error
+	Apply(s *route.Snapshot, sockets map[string]*link.Socket) error
 	Version() route.Version
-	Sockets() map[string]net.Listener
+	Sockets() map[string]*link.Socket
 	Draining() []string
 	InFlight() int
 	Stats() account.Snapshot

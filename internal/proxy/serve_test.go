@@ -184,11 +184,12 @@ func TestListenerMoves(t *testing.T) {
 	r.service("s", route.HTTP1)
 	old := r.edge("x", "s", route.Policy{})
 	r.apply()
-	l := mustListen(t)
-	r.fresh["edge/x/s"] = l
+	sock := mustHold(t)
+	addr := sock.Addr().String()
+	r.fresh["edge/x/s"] = sock
 	r.apply()
 	c := client(t)
-	if resp, _ := get(t, c, "http://"+l.Addr().String()); resp.StatusCode != 503 {
+	if resp, _ := get(t, c, "http://"+addr); resp.StatusCode != 503 {
 		t.Error(resp.Status)
 	}
 	if _, err := net.Dial("tcp", strings.TrimPrefix(old, "http://")); err == nil {

@@ -20,7 +20,7 @@ type session struct {
 	conn *link.Conn
 	bye  bool // the daemon said that it leaves
 
-	sockets map[string]net.Listener // came, but no snapshot with them yet
+	sockets map[string]*link.Socket // came, but no snapshot with them yet
 	tasks   sync.WaitGroup
 
 	mu    sync.Mutex
@@ -35,7 +35,7 @@ type outgoing struct {
 }
 
 func newSession(s *serving, c *link.Conn) *session {
-	return &session{s: s, conn: c, sockets: map[string]net.Listener{}, wake: make(chan struct{}, 1)}
+	return &session{s: s, conn: c, sockets: map[string]*link.Socket{}, wake: make(chan struct{}, 1)}
 }
 
 // welcome queues what the data plane has. serving.order is held.
@@ -46,7 +46,7 @@ func (n *session) welcome() {
 	)
 	held := n.s.engine.Sockets()
 	for _, id := range sortedKeys(held) {
-		sock, err := link.SocketOf(held[id])
+		sock, err := held[id].Dup()
 		if err != nil { // it was closed meanwhile
 			continue
 		}
@@ -108,8 +108,8 @@ func (n *session) run() {
 	n.close()
 	writer.Wait()
 	n.tasks.Wait()
-	for _, l := range n.sockets {
-		_ = l.Close()
+	for _, sock := range n.sockets {
+		sock.Close()
 	}
 	n.s.order.Lock()
 	current := n.s.session == n
@@ -157,20 +157,18 @@ func (n *session) read() error {
 		if err != nil {
 			return err
 		}
-		if err := n.handle(m, sockets); err != nil {
-			return err
-		}
+		n.handle(m, sockets)
 	}
 }
 
 // handle does what one message asks for.
-func (n *session) handle(m *link.Message, sockets []*link.Socket) error {
+func (n *session) handle(m *link.Message, sockets []*link.Socket) {
 	switch {
 	case m.Hello != nil:
 		n.s.restart.arm(m.Hello.Restart)
 		n.s.helloed.Do(func() { close(n.s.hello) })
 	case m.Sockets != nil:
-		return n.take(m.Sockets.IDs, sockets)
+		n.take(m.Sockets.IDs, sockets)
 	case m.Snapshot != nil:
 		n.apply(m)
 	case m.Ping != nil:
@@ -187,7 +185,6 @@ func (n *session) handle(m *link.Message, sockets []*link.Socket) error {
 			}
 		}
 	}
-	return nil
 }
 
 // tell queues what was counted, in parts.
@@ -203,19 +200,13 @@ func (n *session) tell(seq uint64) {
 }
 
 // take keeps sockets for the snapshot that names them.
-func (n *session) take(names []string, sockets []*link.Socket) error {
+func (n *session) take(names []string, sockets []*link.Socket) {
 	for i, sock := range sockets {
-		l, err := sock.Listener()
-		if err != nil {
-			link.CloseSockets(sockets[i+1:])
-			return err
-		}
 		if old := n.sockets[names[i]]; old != nil {
-			_ = old.Close()
+			old.Close()
 		}
-		n.sockets[names[i]] = l
+		n.sockets[names[i]] = sock
 	}
-	return nil
 }
 
 // apply puts a snapshot in force and says so.
@@ -226,7 +217,7 @@ func (n *session) apply(m *link.Message) {
 		return
 	}
 	err := n.s.engine.Apply(m.Snapshot, n.sockets)
-	n.sockets = map[string]net.Listener{}
+	n.sockets = map[string]*link.Socket{}
 	ack := &link.Ack{Version: m.Snapshot.Version, Draining: n.s.engine.Draining()}
 	if err != nil {
 		n.s.log.Error("snapshot refused", "epoch", m.Snapshot.Version.Epoch, "n", m.Snapshot.Version.N, "error", err)

@@ -13,7 +13,7 @@ import (
 type shadow struct {
 	body []byte
 	at   int
-	from netip.Addr
+	from netip.AddrPort
 	left bool // nobody wants the answer any more
 }
 
@@ -22,12 +22,18 @@ type shadow struct {
 func (x *exchange) shadowOf(ed *edge) (*exchange, *shadow) {
 	c := &shadow{body: bytes.Clone(x.body.kept), from: x.client.remote()}
 	s := x.w.exchange(nil, c)
-	s.edg = ed
+	s.edg = *ed
 	x.req.CopyTo(s.req)
 	s.sent = x.w.loop.Now()
 	s.body.begin(s)
 	s.body.keep, s.body.lost = false, true
 	return s, c
+}
+
+// rewind lets s, whose client c is, send its body from the start.
+func (c *shadow) rewind(s *exchange) {
+	c.at = 0
+	s.body.taken, s.body.ended = 0, s.body.none
 }
 
 func (c *shadow) read() ([]byte, bool, error) { return c.body[c.at:], true, nil }
@@ -43,6 +49,7 @@ func (c *shadow) leave()                      {}
 func (c *shadow) overHTTP2() bool             { return false }
 func (c *shadow) overTLS() bool               { return false }
 func (c *shadow) version() string             { return "HTTP/1.1" }
-func (c *shadow) remote() netip.Addr          { return c.from }
+func (c *shadow) remote() netip.AddrPort      { return c.from }
 func (c *shadow) stream() *loop.Conn          { return nil }
 func (c *shadow) plain() *loop.Conn           { return nil }
+func (c *shadow) cut()                        {}

@@ -46,16 +46,19 @@ type downstream interface {
 	// version is "HTTP/1.1" and the like.
 	version() string
 	// remote is the client's address.
-	remote() netip.Addr
-	// stream returns the connection for bytes in both directions after a 101; nil: there is none.
+	remote() netip.AddrPort
+	// stream returns the connection for bytes in both directions after a switch; nil: they
+	// are read and written as bodies are.
 	stream() *loop.Conn
+	// cut breaks off what was being sent: the client must not take it for an end.
+	cut()
 	// plain returns the connection where the answer's body goes out just as it is; nil:
 	// it is framed.
 	plain() *loop.Conn
 }
 
-// puller is an upstream whose answer's body can be read straight into the
-// client's output: at most limit bytes, those that are there.
+// puller is a source whose body goes straight to the other side's connection: at
+// most limit bytes, those that are there. done: the body has ended with them.
 type puller interface {
 	pullInto(to *loop.Conn, limit int) (n int, done bool, err error)
 }
@@ -77,6 +80,9 @@ type upstream interface {
 	stream() *loop.Conn
 	// wakes makes t the task that is woken, in place of that which began the exchange.
 	wakes(t *loop.Task)
+	// plain returns the connection where the request's body goes out just as it is;
+	// nil: it is framed.
+	plain() *loop.Conn
 	// finish ends the use of the connection; it is kept for others if the
 	// exchange was complete.
 	finish(complete bool)

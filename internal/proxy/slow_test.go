@@ -302,22 +302,13 @@ func TestManyLeaveAtOnce(t *testing.T) {
 // arrives whole, though the client reads it late and slowly.
 func TestLargeEarlyAnswer(t *testing.T) {
 	const size = 8 << 20
-	l := mustListen(t)
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = http.ReadRequest(bufio.NewReader(c))
-			_, _ = fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n", size)
-			_, _ = c.Write(make([]byte, size))
-			_, _ = io.Copy(io.Discard, c)
-			_ = c.Close()
-		}
-	}()
 	r := newRig(t)
-	r.service("s", route.HTTP1, "s-1", l.Addr().String())
+	r.service("s", route.HTTP1, "s-1", bare(t, func(c *net.TCPConn, br *bufio.Reader) {
+		_, _ = http.ReadRequest(br)
+		_, _ = fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n", size)
+		_, _ = c.Write(make([]byte, size))
+		_, _ = io.Copy(io.Discard, c)
+	}))
 	edge := r.edge("x", "s", route.Policy{})
 	r.apply()
 	c := dialRaw(t, edge)

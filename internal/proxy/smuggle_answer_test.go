@@ -24,23 +24,11 @@ type answering struct {
 func newAnswering(t *testing.T) (*answering, string) {
 	t.Helper()
 	a := &answering{}
-	l := mustListen(t)
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			a.conns.Add(1)
-			go a.serve(c)
-		}
-	}()
-	return a, l.Addr().String()
+	return a, bare(t, a.serve)
 }
 
-func (a *answering) serve(c net.Conn) {
-	defer c.Close()
-	br := bufio.NewReader(c)
+func (a *answering) serve(c *net.TCPConn, br *bufio.Reader) {
+	a.conns.Add(1)
 	for {
 		req, err := http.ReadRequest(br)
 		if err != nil {
@@ -210,24 +198,14 @@ func TestHostileAnswers(t *testing.T) {
 
 // TestLateBytes: what an instance says while nobody asks ends its connection.
 func TestLateBytes(t *testing.T) {
-	l := mustListen(t)
-	conns := make(chan net.Conn, 10)
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			conns <- c
-		}
-	}()
+	addr, conns := handed(t)
 	answer := func(c net.Conn, br *bufio.Reader, body string) {
 		if _, err := http.ReadRequest(br); err == nil {
 			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"+body)
 		}
 	}
 	r := newRigWith(t, Options{Loops: 1})
-	r.service("s", route.HTTP1, "s-1", l.Addr().String())
+	r.service("s", route.HTTP1, "s-1", addr)
 	edge := r.edge("x", "s", route.Policy{})
 	r.apply()
 	c := client(t)

@@ -29,29 +29,10 @@ type recorder struct {
 func newRecorder(t *testing.T) (*recorder, string) {
 	t.Helper()
 	r := &recorder{answer: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"}
-	l := mustListen(t)
-	var conns sync.WaitGroup
-	conns.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			conns.Go(func() {
-				defer c.Close()
-				r.serve(c)
-			})
-		}
-	})
-	t.Cleanup(func() { // after the engine's end, which is cleaned up first
-		_ = l.Close()
-		conns.Wait()
-	})
-	return r, l.Addr().String()
+	return r, bare(t, r.serve)
 }
 
-func (r *recorder) serve(c net.Conn) {
-	br := bufio.NewReader(c)
+func (r *recorder) serve(c *net.TCPConn, br *bufio.Reader) {
 	for {
 		said, err := strictRequest(br)
 		if errors.Is(err, io.EOF) || err != nil && said == "" {

@@ -3,6 +3,7 @@ package proxy
 import (
 	"slices"
 
+	"github.com/banyanrun/banyan/internal/gateway"
 	"github.com/banyanrun/banyan/internal/proxy/cache"
 	"github.com/banyanrun/banyan/internal/proxy/policy"
 	"github.com/banyanrun/banyan/internal/route"
@@ -12,11 +13,23 @@ import (
 // for bulkhead it is touched under Engine.mu only: edges have what they need of it.
 type edgeState struct {
 	bulkhead  policy.Bulkhead
-	budget    *policy.Budget
-	share     float64 // of budget
+	first     policy.Budget
+	budget    *policy.Budget // nil: there is none yet
+	share     float64        // of budget
 	breakers  map[*instance]*policy.Breaker
 	balancers map[string]keptBalancer // by revision; "": of all instances
 	cache     *cache.Cache            // nil: none
+	limiter   *gateway.Limiter        // nil: none
+
+	lanes  int           // of the table in force that have it
+	lane   *lane         // of a call: the last one in the table in force
+	route  *gatewayRoute // the last that was compiled; it may be gone
+	vacant int           // slot + 1 that the lane before leaves to the next; 0: none
+}
+
+// clear lets go of all that a request in flight does not use by the state.
+func (s *edgeState) clear() {
+	s.breakers, s.balancers, s.cache, s.limiter, s.lane, s.route = nil, nil, nil, nil, nil, nil
 }
 
 // keptBalancer is a balancer and what it was made of.
@@ -28,9 +41,14 @@ type keptBalancer struct {
 }
 
 func (s *edgeState) budgetFor(share float64) *policy.Budget {
-	if s.budget == nil || s.share != share {
-		s.budget, s.share = policy.NewBudget(share), share
+	switch {
+	case s.budget == nil:
+		s.first.Init(share)
+		s.budget = &s.first
+	case s.share != share:
+		s.budget = policy.NewBudget(share)
 	}
+	s.share = share
 	return s.budget
 }
 
@@ -46,34 +64,45 @@ func (s *edgeState) cacheFor(cfg *route.Cache) (*cache.Cache, error) {
 	return s.cache, err
 }
 
-// poolsFor returns the pools of an edge with policy p to svc: one, or one for
-// each share of its split. A share of weight 0 gets nothing.
+// poolsFor returns the pools of an edge with policy p to svc.
 func (s *edgeState) poolsFor(svc *service, p *route.Policy) []pool {
-	all := s.membersFor(svc, p.Breaker)
-	pools := []pool{{members: all}}
-	if svc.split != nil {
-		pools = pools[:0]
-		for _, share := range svc.shares {
-			of := pool{revision: share.Revision}
-			for _, m := range all {
-				if share.Weight > 0 && m.inst.revision == share.Revision {
-					of.members = append(of.members, m)
-				}
-			}
-			pools = append(pools, of)
-		}
-	}
+	pools := poolsOf(svc, s.membersFor(svc, p.Breaker))
 	s.balance(pools, p.Balance)
 	return pools
+}
+
+// poolsOf are the pools of an edge that has all members: one, or one for each
+// share of the service's split. A share of weight 0 gets nothing.
+func poolsOf(svc *service, all []member) []pool {
+	if svc.split == nil {
+		return []pool{{members: all, balancer: twoChoices}}
+	}
+	pools := make([]pool, 0, len(svc.shares))
+	for _, share := range svc.shares {
+		of := pool{revision: share.Revision, balancer: twoChoices}
+		for _, m := range all {
+			if share.Weight > 0 && m.inst.revision == share.Revision {
+				of.members = append(of.members, m)
+			}
+		}
+		pools = append(pools, of)
+	}
+	return pools
+}
+
+// membersOf returns svc's instances.
+func membersOf(svc *service) []member {
+	list := make([]member, len(svc.instances))
+	for i, inst := range svc.instances {
+		list[i] = member{inst: inst, limit: svc.limits[i]}
+	}
+	return list
 }
 
 // membersFor returns svc's instances with their breakers, those that are there
 // already where their settings hold.
 func (s *edgeState) membersFor(svc *service, cfg *route.Breaker) []member {
-	list := make([]member, len(svc.instances))
-	for i, inst := range svc.instances {
-		list[i] = member{inst: inst, limit: svc.limits[i]}
-	}
+	list := membersOf(svc)
 	if cfg == nil {
 		s.breakers = nil
 		return list
@@ -97,9 +126,6 @@ var twoChoices = policy.NewBalancer(nil, nil)
 func (s *edgeState) balance(pools []pool, cfg *route.Balance) {
 	if cfg == nil {
 		s.balancers = nil
-		for i := range pools {
-			pools[i].balancer = twoChoices
-		}
 		return
 	}
 	next := make(map[string]keptBalancer, len(pools))
@@ -116,4 +142,15 @@ func (s *edgeState) balance(pools []pool, cfg *route.Balance) {
 		next[p.revision], p.balancer = b, b.Balancer
 	}
 	s.balancers = next
+}
+
+// limiterFor returns the limiter of clients' rates that cfg wants; nil: none.
+func (s *edgeState) limiterFor(cfg *route.RateLimit) *gateway.Limiter {
+	switch {
+	case cfg == nil:
+		s.limiter = nil
+	case s.limiter == nil || s.limiter.Config() != *cfg:
+		s.limiter = gateway.NewLimiter(*cfg)
+	}
+	return s.limiter
 }

@@ -1,10 +1,6 @@
 package proxy
 
 import (
-	"cmp"
-	"fmt"
-	"net/netip"
-	"runtime"
 	"slices"
 
 	"github.com/banyanrun/banyan/internal/proxy/account"
@@ -15,12 +11,31 @@ import (
 
 // table is a snapshot compiled for lookups. It never changes; what changes
 // (instances, budgets, breakers) is shared with the tables before and after.
+// What two snapshots have in common, their tables share; no table leads to
+// another one.
 type table struct {
 	version   route.Version
 	services  map[string]*service
-	edges     map[edgeKey]*edge
+	absent    map[string]*service // callees that the snapshot does not have
+	edges     []edge              // by lane.slot; a free slot has no lane
 	listeners map[string]*entry
 	gateway   *gatewayTable // nil: there is none
+
+	// For the compiler.
+	calls  []*lane         // in the snapshot's order
+	routes []*gatewayRoute // in the snapshot's order
+	joined []*lane         // those that lead to others
+	free   []int           // slots
+}
+
+// newer is ed as t has it; it has no lane if t does not have it.
+func (t *table) newer(ed edge) edge {
+	if ed.slot < len(t.edges) {
+		if n := t.edges[ed.slot]; n.lane != nil && n.state == ed.state {
+			return n
+		}
+	}
+	return edge{}
 }
 
 type service struct {
@@ -33,6 +48,10 @@ type service struct {
 	sticky    *route.Sticky // nil: requests are split at random
 	// proxyProtocol is the version of the PROXY header that TCP instances get; 0: none.
 	proxyProtocol int
+
+	target target        // of edges that have nothing of their own
+	source route.Service // what it was compiled from
+	absent bool          // the snapshot does not have it
 }
 
 // entry is what a listener leads to.
@@ -48,139 +67,59 @@ type edgeKey struct {
 	caller, callee string
 	route          string // "", or the route's host and path
 	part           string // "", or what the edge is to another one: "fallback of order"
+	copies         bool   // it is a mirror to another one
 }
 
 // to names the way to another service that belongs to the edge k.
 func (k edgeKey) to(part, callee string) edgeKey {
-	k.part, k.callee = part+" of "+k.callee, callee
+	k.part, k.callee, k.copies = part+" of "+k.callee, callee, part == mirrorPart
 	return k
 }
 
-// edge is one way to a service.
+// What an edge may be to another one.
+const (
+	fallbackPart = "fallback"
+	mirrorPart   = "mirror"
+)
+
+// edge is one way to a service and where it leads to by one table.
 type edge struct {
+	*lane
+	*target
+}
+
+// lane is what the edges of several tables have in common while the description
+// of the call or route is the same, whatever becomes of the service's instances.
+type lane struct {
 	edgeKey
 
 	callerName []byte
 	policy     route.Policy
 	outlier    route.Outlier
-	svc        *service
-	pools      []pool // one, or one for each share of the service's split
 	budget     *policy.Budget
 	state      *edgeState
 	cache      *cache.Cache    // nil: none
-	fallback   *edge           // nil: none
-	mirror     *edge           // nil: none
 	accounts   []*account.Live // by worker, each touched on its loop only
+	instead    *lane           // of target.fallback; nil: none
+	copied     *lane           // of target.mirror; nil: none
+	slot       int             // in table.edges
+	order      int             // of a call, in table.calls; guarded by Engine.mu
 }
 
-// compile makes the table for s; the engine's registries supply what is shared. Engine.mu is held.
-func (e *Engine) compile(s *route.Snapshot) (*table, error) {
-	t := &table{
-		version:   s.Version,
-		services:  make(map[string]*service, len(s.Services)),
-		edges:     make(map[edgeKey]*edge, len(s.Edges)),
-		listeners: make(map[string]*entry, len(s.Listeners)),
-	}
-	instances := make(map[instanceKey]*instance, len(e.instances))
-	for name, rs := range s.Services {
-		svc, err := e.compileService(name, rs, instances)
-		if err != nil {
-			return nil, err
-		}
-		t.services[name] = svc
-	}
-	states := make(map[edgeKey]*edgeState, len(e.edges))
-	for i := range s.Edges {
-		k := edgeKey{caller: s.Edges[i].Caller, callee: s.Edges[i].Callee}
-		e.compileEdge(t, k, s.Edges[i].Policy, states)
-	}
-	for _, l := range s.Listeners {
-		if t.listeners[l.ID] != nil {
-			return nil, fmt.Errorf("listener %s is there twice", l.ID)
-		}
-		en := &entry{Listener: l, table: t, settings: internalSettings}
-		if l.Role == route.RoleEdge {
-			en.edge = t.edges[edgeKey{caller: l.Caller, callee: l.Callee}]
-		}
-		t.listeners[l.ID] = en
-	}
-	if s.Gateway != nil {
-		gt, err := e.compileGateway(t, s.Gateway, states)
-		if err != nil {
-			return nil, err
-		}
-		t.gateway = gt
-		for _, en := range t.listeners {
-			if en.Role == route.RoleGateway {
-				en.settings = gt.settings
-			}
-		}
-	}
-	e.nextInstances, e.nextEdges = instances, states
-	return t, nil
+// plain reports whether edges of the lane have the service's own target.
+func (ln *lane) plain() bool {
+	return ln.policy.Breaker == nil && ln.policy.Balance == nil && !ln.joins()
 }
 
-// yield lets loops run that wait for a processor, now and then: a large table is
-// compiled while they serve, and the scheduler would let them wait for 10 ms.
-func yield(i int) {
-	if i%16 == 15 {
-		runtime.Gosched()
-	}
-}
+// joins reports whether the lane leads to others.
+func (ln *lane) joins() bool { return ln.instead != nil || ln.copied != nil }
 
-func (e *Engine) compileService(name string, rs *route.Service, all map[instanceKey]*instance) (*service, error) {
-	svc := &service{
-		name: name, protocol: rs.Protocol, instances: make([]*instance, 0, len(rs.Instances)), proxyProtocol: rs.ProxyProtocol,
-		limits: make([]*limit, 0, len(rs.Instances)), sticky: rs.Sticky,
-	}
-	if len(rs.Split) > 0 {
-		svc.split, svc.shares = policy.NewSplit(rs.Split), rs.Split
-	}
-	for _, ri := range rs.Instances {
-		k := instanceKey{id: ri.ID, addr: ri.Addr, protocol: rs.Protocol}
-		inst := cmp.Or(all[k], e.instances[k], e.draining[k])
-		if inst == nil {
-			addr, err := netip.ParseAddrPort(ri.Addr)
-			if err != nil {
-				return nil, fmt.Errorf("instance %s: %w", ri.ID, err)
-			}
-			inst = &instance{
-				instanceKey: k, service: name, revision: ri.Revision, address: addr, onIdle: e.idle,
-				pools: make([]upstreamPool, len(e.workers)), workers: e.workers,
-			}
-		}
-		all[k] = inst
-		svc.instances = append(svc.instances, inst)
-		svc.limits = append(svc.limits, inst.limitFor(rs.Concurrency))
-	}
-	return svc, nil
-}
-
-func (e *Engine) compileEdge(t *table, k edgeKey, p route.Policy, states map[edgeKey]*edgeState) *edge {
-	ed := &edge{edgeKey: k, callerName: []byte(k.caller), policy: p, outlier: policy.OutlierConfig(p.Outlier), svc: t.services[k.callee]}
-	if ed.svc == nil {
-		ed.svc = &service{name: k.callee}
-	}
-	ed.state = e.edges[k]
-	if ed.state == nil {
-		ed.state = new(edgeState)
-	}
-	states[k] = ed.state
-	ed.budget = ed.state.budgetFor(p.RetryBudget)
-	ed.pools = ed.state.poolsFor(ed.svc, &p)
-	var err error
-	if ed.cache, err = ed.state.cacheFor(p.Cache); err != nil {
-		e.log.Error("cache", "caller", k.caller, "service", k.callee, "error", err) // the edge goes without
-	}
-	if f := p.Fallback; f != nil && f.Service != "" {
-		ed.fallback = e.compileEdge(t, k.to("fallback", f.Service), route.Policy{Timeout: p.Timeout, TryTimeout: p.TryTimeout, Retries: p.Retries}, states)
-	}
-	if m := p.Mirror; m != nil {
-		ed.mirror = e.compileEdge(t, k.to("mirror", m.To), route.Policy{}, states)
-	}
-	ed.accounts = make([]*account.Live, len(e.workers))
-	t.edges[k] = ed
-	return ed
+// target is where requests go.
+type target struct {
+	svc      *service
+	pools    []pool // one, or one for each share of the service's split
+	fallback *edge  // nil: none
+	mirror   *edge  // nil: none
 }
 
 // ids are the distinct names of instances, sorted.

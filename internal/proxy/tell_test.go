@@ -15,7 +15,7 @@ type counted struct {
 }
 
 func (c counted) Stats() account.Snapshot {
-	s := account.Snapshot{Overflow: 3}
+	s := account.Snapshot{Overflow: 3, Refusals: map[string]uint64{"silent": 4}}
 	for i := range c.edges {
 		s.Edges = append(s.Edges, account.Edge{Key: account.Key{Caller: strconv.Itoa(i)}})
 	}
@@ -30,7 +30,7 @@ func TestStatsInParts(t *testing.T) {
 		at := 0
 		for i, o := range n.out {
 			s := o.m.Stats
-			if s.Seq != 7 || s.Overflow != 3 || len(s.Edges) > link.MaxEdges || s.More != (i < len(n.out)-1) {
+			if s.Seq != 7 || s.Overflow != 3 || s.Refusals["silent"] != 4 || len(s.Edges) > link.MaxEdges || s.More != (i < len(n.out)-1) {
 				t.Errorf("part %d of %d edges: seq %d, more %v, %d edges", i, edges, s.Seq, s.More, len(s.Edges))
 			}
 			for _, e := range s.Edges {

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/banyanrun/banyan/internal/proxy/message"
 	"github.com/banyanrun/banyan/internal/proxy/policy"
@@ -13,7 +14,9 @@ import (
 //
 //   - a request that surely was not sent: no connection was made, or a pooled
 //     one was closed before a byte of it was written (this last one does not
-//     count as a retry, it is a fault of pooling);
+//     count as a retry, it is a fault of pooling). Where the data plane itself
+//     is short of what a connection needs, only while another instance is there,
+//     to which it may have a connection;
 //   - an idempotent request (RFC 9110, 9.2.2) whose connection broke, or whose
 //     answer did not come within the time for one try;
 //   - an idempotent request answered 503 without Retry-After, while another
@@ -63,16 +66,17 @@ func (x *exchange) tryChosen() outcome {
 	f, v := x.explain(err, c.inst)
 	x.fail = f
 	repeatable := neverSent || idempotent(x.req.Method)
-	if v == policy.Bad && pooled && x.stale < maxStale && repeatable && x.body.replayable() {
+	if v == policy.Bad && pooled && !x.timedOut && x.stale < maxStale && repeatable && x.body.replayable() {
 		x.stale++
 		x.judge(c, policy.Neutral)
 		c.inst.release()
-		x.untry()
+		x.untry(c.inst)
 		return again
 	}
 	x.judge(c, v)
 	c.inst.release()
-	if v != policy.Bad || errors.Is(err, errTimeout) || !repeatable {
+	short := f.code == OutOfResources
+	if v != policy.Bad && !short || errors.Is(err, errTimeout) || !repeatable {
 		return given
 	}
 	if len(x.hedges) > 0 {
@@ -84,7 +88,7 @@ func (x *exchange) tryChosen() outcome {
 			return given
 		}
 	}
-	if x.mayRetry() {
+	if (!short || x.anotherInstance()) && x.mayRetry() {
 		return again
 	}
 	return given
@@ -103,16 +107,22 @@ func (x *exchange) weigh() outcome {
 	return again
 }
 
-// untry takes back the last choice: nothing was sent.
-func (x *exchange) untry() {
-	x.tried = x.tried[:len(x.tried)-1]
-	x.tries--
+// untry takes back that inst was tried last: nothing was sent. Hedges may have
+// been tried since.
+func (x *exchange) untry(inst *instance) {
+	for i, tried := range slices.Backward(x.tried) {
+		if tried == inst {
+			x.tried = slices.Delete(x.tried, i, i+1)
+			x.tries--
+			return
+		}
+	}
 }
 
 // try sends the request to inst once and waits for the head of the answer.
 func (x *exchange) try(inst *instance) error {
 	x.until = sooner(x.deadline, x.w.after(x.edg.policy.TryTimeout))
-	up, err := x.connect(inst)
+	up, err := x.reach(inst)
 	if err != nil {
 		return x.whichTimeout(err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/banyanrun/banyan/internal/proxy/loop"
 	"github.com/banyanrun/banyan/internal/proxy/message"
+	"github.com/banyanrun/banyan/internal/route"
 )
 
 // carriesRequests reports whether one of the protocols that a client asks for is
@@ -27,30 +28,70 @@ func carriesRequests(protocols []byte) bool {
 	return false
 }
 
+// askUpgrade forgets the client's wish to switch protocols where the service
+// could not, or must not. A client that has no other wish gets a failure.
+func (x *exchange) askUpgrade() *failure {
+	h := x.req
+	h.Remove(message.HTTP2Settings) // goes with Upgrade: h2c (RFC 7540, 3.2.1)
+	switch isH2C := x.edg.svc.protocol == route.H2C; {
+	case x.extended && !message.EqualFold(h.Upgrade, webSocket):
+		return x.failed(NotImplemented, nil, "no protocol but websocket can be asked for on a stream")
+	case x.extended && isH2C:
+		return x.failed(NotImplemented, nil, x.edg.callee+" speaks h2c, in which no WebSocket is relayed")
+	case x.extended:
+	case x.client.overHTTP2() || isH2C || carriesRequests(h.Upgrade):
+		h.Upgrade = nil
+	}
+	return nil
+}
+
 // switchProtocols relays bytes both ways after a 101, until both sides ended or one broke.
 func (x *exchange) switchProtocols() {
-	inst := x.chosen.inst
-	down, up := x.client.stream(), x.up.stream()
+	up := x.up.stream()
 	got := x.resp.Upgrade
 	// A service that switches before it has the request's body would read the rest of it as the new protocol.
-	if down == nil || up == nil || len(x.req.Upgrade) == 0 || !message.EqualFold(got, str(x.req.Upgrade)) || !x.body.over {
-		detail := fmt.Sprintf("switches to %q, asked for %q", got, x.req.Upgrade)
-		x.resp.Reset()
-		x.finish(false)
-		x.answer(x.failed(UpstreamReset, inst, detail))
+	if up == nil || len(x.req.Upgrade) == 0 || !message.EqualFold(got, str(x.req.Upgrade)) || !x.body.over {
+		x.misled(fmt.Sprintf("switches to %q, asked for %q", got, x.req.Upgrade))
+		return
+	}
+	if x.extended && !x.accepted() {
+		x.misled("Sec-WebSocket-Accept does not answer the key")
 		return
 	}
 	x.sign(x.resp)
+	if x.extended {
+		x.unfoldAnswer()
+	}
 	x.status = x.resp.Status
 	x.relayed = true
-	x.client.respond(x.resp, true)
-	x.done = x.splice(down, up)
+	x.join(x.resp, up)
 	x.finish(false)
-	if x.done {
-		down.Close()
-	} else {
-		down.Flush()
-		down.Reset() // or it would read as an end
+}
+
+// misled answers in place of a service that switches to what it was not asked
+// for, or says that it does and does not.
+func (x *exchange) misled(detail string) {
+	x.resp.Reset()
+	x.finish(false)
+	x.answer(x.failed(UpstreamReset, x.chosen.inst, detail))
+}
+
+// join sends the head h of an answer after which there are only bytes, and
+// relays these between the client and up until both ended or one broke.
+func (x *exchange) join(h *message.Head, up *loop.Conn) {
+	x.switched = true
+	down := x.client.stream()
+	x.client.respond(h, down != nil) // over HTTP/2, bytes are a body
+	switch {
+	case down == nil:
+		x.done = x.spliceStream(up)
+	default:
+		if x.done = x.splice(down, up); x.done {
+			down.Close()
+		}
+	}
+	if !x.done {
+		x.client.cut()
 	}
 }
 
@@ -86,11 +127,11 @@ func forward(to, from *loop.Conn, ended bool) (n int, end bool, err error) {
 		return 0, true, to.WriteErr()
 	}
 	for {
-		room := roomOn(to)
+		room := to.Room()
 		if room == 0 {
 			return n, false, to.WriteErr()
 		}
-		k, err := to.Pull(from, room)
+		k, err := to.Pull(from, room, false)
 		n += k
 		switch {
 		case errors.Is(err, io.EOF):

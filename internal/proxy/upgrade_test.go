@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -22,32 +21,14 @@ import (
 // does what fn says. reader has what came with the request.
 func switching(t *testing.T, fn func(c *net.TCPConn, reader *bufio.Reader)) string {
 	t.Helper()
-	l := mustListen(t)
-	var conns sync.WaitGroup
-	conns.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			conns.Go(func() {
-				defer c.Close()
-				_ = c.SetDeadline(time.Now().Add(30 * time.Second))
-				br := bufio.NewReader(c)
-				q, err := http.ReadRequest(br)
-				if err != nil {
-					return
-				}
-				_, _ = fmt.Fprintf(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", q.Header.Get("Upgrade"))
-				fn(c.(*net.TCPConn), br)
-			})
+	return bare(t, func(c *net.TCPConn, br *bufio.Reader) {
+		q, err := http.ReadRequest(br)
+		if err != nil {
+			return
 		}
+		_, _ = fmt.Fprintf(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", q.Header.Get("Upgrade"))
+		fn(c, br)
 	})
-	t.Cleanup(func() {
-		_ = l.Close()
-		conns.Wait()
-	})
-	return l.Addr().String()
 }
 
 const upgradeRequest = "GET /ws HTTP/1.1\r\nHost: s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
@@ -312,21 +293,12 @@ func TestUpgradeSmuggling(t *testing.T) {
 // TestUpgradeUnasked: a service that switches to what it was not asked for, or
 // before it has the request, is a broken one.
 func TestUpgradeUnasked(t *testing.T) {
-	l := mustListen(t)
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = bufio.NewReader(c).ReadSlice('\n')
-			_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: lines\r\n\r\nHTTP/1.1 200 OK\r\n\r\n")
-			_ = c.(*net.TCPConn).CloseWrite()
-			_, _ = io.Copy(io.Discard, c)
-			_ = c.Close()
-		}
-	}()
-	_, edge := upgradeEdge(t, l.Addr().String())
+	_, edge := upgradeEdge(t, bare(t, func(c *net.TCPConn, br *bufio.Reader) {
+		_, _ = br.ReadSlice('\n')
+		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: lines\r\n\r\nHTTP/1.1 200 OK\r\n\r\n")
+		_ = c.CloseWrite()
+		_, _ = io.Copy(io.Discard, c)
+	}))
 	for _, request := range []string{
 		"GET / HTTP/1.1\r\nHost: s\r\n\r\n",
 		"GET / HTTP/1.1\r\nHost: s\r\nUpgrade: lines\r\n\r\n",

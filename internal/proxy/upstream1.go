@@ -124,10 +124,12 @@ func (x *exchange) connect(inst *instance) (upstream, error) {
 	return u, nil
 }
 
-// dial connects to inst within the time that is left for the try.
+// dial connects to inst within the time that is left for the try, unless the client leaves.
 func (x *exchange) dial(inst *instance) (*loop.Conn, error) {
-	c, err := x.w.loop.Dial(x.task, inst.address, sooner(x.until, x.w.after(dialTimeout)))
+	c, err := x.w.loop.Dial(x.task, inst.address, sooner(x.until, x.w.after(dialTimeout)), x.client.gone)
 	switch {
+	case errors.Is(err, loop.ErrGivenUp):
+		return nil, errClientGone
 	case errors.Is(err, loop.ErrTimeout) && x.until != 0 && x.w.loop.Now() >= x.until:
 		return nil, errTimeout
 	case errors.Is(err, loop.ErrClosed):
@@ -161,7 +163,7 @@ func (u *upstream1) send(h *message.Head, alone bool) {
 	u.c.SetOut(h1.AppendRequest(u.c.Out(), h))
 }
 
-func (u *upstream1) room() int { return roomOn(u.c) }
+func (u *upstream1) room() int { return u.c.Room() }
 
 func (u *upstream1) write(p []byte) int { return writeOn(u.c, p, u.chunked) }
 
@@ -227,58 +229,15 @@ func (u *upstream1) wakes(t *loop.Task) {
 	u.c.Writer(t)
 }
 
-// pullInto reads payload straight into the client's output, where all that
-// follows for a while is payload.
-func (u *upstream1) pullInto(to *loop.Conn, limit int) (n int, done bool, err error) {
-	for limit > 0 {
-		remaining := u.body.dec.Remaining()
-		if u.body.piece > 0 || u.body.last || remaining == 0 || u.c.Buffered() != nil {
-			p, last, err := u.body.read(u.c)
-			if err != nil {
-				return n, false, err
-			}
-			k := min(len(p), limit)
-			if k > 0 {
-				to.Write(p[:k])
-				u.body.consume(u.c, k)
-			}
-			n, limit = n+k, limit-k
-			if last && k == len(p) {
-				return n, true, nil
-			}
-			if k == 0 {
-				return n, false, nil
-			}
-			continue
-		}
-		most := limit
-		if remaining > 0 {
-			most = int(min(int64(limit), remaining))
-		}
-		k, err := to.Pull(u.c, most)
-		if errors.Is(err, io.EOF) {
-			if u.body.dec.EOF() != nil {
-				return n, false, io.ErrUnexpectedEOF
-			}
-			u.body.last, u.body.ended = true, true
-			return n, true, nil
-		}
-		if k == 0 || err != nil {
-			return n, false, err
-		}
-		u.body.dec.Skip(k)
-		if u.body.dec.Done() {
-			u.body.last, u.body.ended = true, true
-		}
-		n, limit = n+k, limit-k
-		if to.Pending() >= loop.HighWater-loop.Small {
-			to.Flush()
-		}
-		if u.body.ended {
-			return n, true, nil
-		}
+func (u *upstream1) plain() *loop.Conn {
+	if u.chunked {
+		return nil
 	}
-	return n, false, nil
+	return u.c
+}
+
+func (u *upstream1) pullInto(to *loop.Conn, limit int) (n int, done bool, err error) {
+	return u.body.pullInto(u.c, to, limit)
 }
 
 func (u *upstream1) finish(complete bool) {

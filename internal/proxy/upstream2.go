@@ -162,7 +162,7 @@ func (sc *server2) Trailers(s *h2.Stream, h *message.Head) {
 
 func (sc *server2) Reset(s *h2.Stream, code h2.Code) {
 	if call, ok := s.Owner.(*call2); ok {
-		call.code = code
+		call.code, call.fault = code, s.Fault()
 	}
 	sc.wake(s)
 }
@@ -190,9 +190,11 @@ type call2 struct {
 	body    body2
 	blocked bool
 	code    h2.Code
+	fault   string // what was wrong with the answer; empty: nothing, or it is not known
 }
 
 func (u *call2) send(h *message.Head, alone bool) {
+	u.sc.borrow()
 	u.s, u.err = u.sc.h.Open(h, alone)
 	if u.err == nil {
 		u.s.Owner = u
@@ -215,6 +217,8 @@ func (u *call2) broken() error {
 	switch {
 	case u.err != nil:
 		return u.err
+	case u.s.Dead() && u.fault != "":
+		return fmt.Errorf("stream reset: %s: %s", u.code, u.fault)
 	case u.s.Dead():
 		return fmt.Errorf("stream reset: %s", u.code)
 	}
@@ -265,6 +269,8 @@ func (u *call2) unsent() bool { return u.err != nil || u.s.Unprocessed() }
 func (u *call2) untouched() bool { return u.unsent() }
 
 func (u *call2) stream() *loop.Conn { return nil }
+
+func (u *call2) plain() *loop.Conn { return nil }
 
 func (u *call2) wakes(t *loop.Task) { u.task = t }
 

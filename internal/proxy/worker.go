@@ -20,6 +20,7 @@ type worker struct {
 	exchanges []*exchange     // unused
 	heads     []*message.Head // unused
 	streams2  []*stream2      // unused
+	outs      [][]byte        // output buffers of HTTP/2 connections, unused
 	clients   map[leaver]struct{}
 	log       logBuffer
 	record    record // the one that is being logged
@@ -121,6 +122,26 @@ func (w *worker) putHead(h *message.Head) {
 	if h != nil && len(w.heads) < keepExchanges {
 		h.Reset()
 		w.heads = append(w.heads, h)
+	}
+}
+
+// takeOut takes an output buffer out of the pool; nil: there is none.
+func (w *worker) takeOut() []byte {
+	n := len(w.outs)
+	if n == 0 {
+		return nil
+	}
+	buf := w.outs[n-1]
+	w.outs[n-1] = nil
+	w.outs = w.outs[:n-1]
+	return buf
+}
+
+// putOut puts one back that nobody uses any more.
+func (w *worker) putOut(buf []byte) {
+	const most = 32
+	if len(w.outs) < most {
+		w.outs = append(w.outs, buf)
 	}
 }
 

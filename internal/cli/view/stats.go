@@ -18,8 +18,26 @@ type StatsOptions struct {
 }
 
 // Stats is the table of `banyan stats`: a row a caller and callee, or a route, and
-// the errors below it. Rates are those from before to after; all else is of after.
+// the errors below it; then one of who was refused before there was a request.
+// Rates are those from before to after; all else is of after.
 func Stats(before, after *banyanv1.StatsResponse, o StatsOptions) []string {
+	return append(edges(before, after, o), refusals(after.GetRefusals(), o)...)
+}
+
+// refusals is the table of who was refused, by kind; empty if nobody was.
+func refusals(counts map[string]uint64, o StatsOptions) []string {
+	if len(counts) == 0 {
+		return nil
+	}
+	var rows []row
+	for _, kind := range slices.Sorted(maps.Keys(counts)) {
+		rows = append(rows, row{cells: []cell{{text: Clean(kind)}, {text: strconv.FormatUint(counts[kind], 10), right: true}}})
+	}
+	headings := []cell{{text: "REFUSED", style: Dim}, {text: "TOTAL", style: Dim, right: true}}
+	return append([]string{""}, table(headings, rows, o.Width, o.Color)...)
+}
+
+func edges(before, after *banyanv1.StatsResponse, o StatsOptions) []string {
 	if len(after.GetEdges()) == 0 {
 		age := after.GetTime().AsTime().Sub(after.GetSince().AsTime())
 		return []string{"no requests since the data plane started, " + Duration(age) + " ago"}

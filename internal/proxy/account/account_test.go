@@ -182,7 +182,7 @@ func TestTotalsNeverDecrease(t *testing.T) {
 func TestSnapshotJSON(t *testing.T) {
 	s := NewSet()
 	end(s.Edge(shop), 1, "r1", Outcome{Status: 502, Failed: true, Code: "upstream-reset", Tries: 2, In: 1, Out: 2, Latency: time.Second})
-	want := Snapshot{Since: time.Unix(1, 0).UTC(), Taken: time.Unix(2, 0).UTC(), Edges: Merge(all(s)), Overflow: 3}
+	want := Snapshot{Since: time.Unix(1, 0).UTC(), Taken: time.Unix(2, 0).UTC(), Edges: Merge(all(s)), Overflow: 3, Refusals: map[string]uint64{"silent": 1}}
 	want.Edges[0].Revisions[0].used = 0 // stays here
 	data, err := json.Marshal(want)
 	if err != nil {

@@ -12,7 +12,8 @@ const (
 	maxRevisions = 16
 )
 
-// Key names what leads to a service: a call of another, or a route of the gateway.
+// Key names what leads to a service: a call of another, a route of the gateway, or
+// copies of the requests of one of these, whose Route says so.
 type Key struct {
 	Caller string `json:"caller"`
 	Callee string `json:"callee"` // empty: none was found

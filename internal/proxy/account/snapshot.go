@@ -18,6 +18,10 @@ type Snapshot struct {
 	Overflow uint64 `json:"overflow,omitempty"`
 	// LostSpans is how many spans were dropped, because nobody took them in time.
 	LostSpans uint64 `json:"lost_spans,omitempty"`
+	// Refusals counts the clients that were turned away by what they did with their
+	// connections, by kind: h1_syntax, slow_header, … Most of them had no request that
+	// an edge could count.
+	Refusals map[string]uint64 `json:"refusals,omitempty"`
 }
 
 // Edge is what was counted for one edge, or one route of the gateway.

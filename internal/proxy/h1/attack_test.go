@@ -68,7 +68,11 @@ var attacks = []attack{
 	{"version 01.1", "GET / HTTP/01.1\r\nHost: a\r\n\r\n", errVersion},
 	{"version 1", "GET / HTTP/1\r\nHost: a\r\n\r\n", errVersion},
 	{"version +1.1", "GET / HTTP/+.1\r\nHost: a\r\n\r\n", errVersion},
-	{"version of another protocol", "OPTIONS * RTSP/1.0\r\nHost: a\r\n\r\n", errVersion},
+	{"version of another protocol", "OPTIONS * RTSP/1.0\r\nHost: a\r\n\r\n", errNotHTTP},
+	{"words", "INVALID CONNECTION PREFACE\r\n\r\n", errNotHTTP},
+	{"more words", "SAY GET / AGAIN\r\n\r\n", errNotHTTP},
+	{"words after the version", "GET / HTTP/1.1 AGAIN\r\n\r\n", errVersion},
+	{"space for a version", "GET / \r\n\r\n", errVersion},
 	{"version with a comma", "GET / HTTP/1,1\r\nHost: a\r\n\r\n", errVersion},
 
 	// Target.

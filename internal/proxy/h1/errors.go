@@ -10,9 +10,10 @@ const (
 	Target                  // the target or the host
 	TooLarge                // over a limit
 	Unsupported             // understood, and not served
+	NotHTTP                 // another protocol, by its first line
 )
 
-var kindNames = [...]string{Syntax: "syntax", Framing: "framing", Target: "target", TooLarge: "too large", Unsupported: "unsupported"}
+var kindNames = [...]string{Syntax: "syntax", Framing: "framing", Target: "target", TooLarge: "too large", Unsupported: "unsupported", NotHTTP: "not http"}
 
 // String is the kind in words, for labels.
 func (k Kind) String() string { return kindNames[k] }
@@ -55,6 +56,7 @@ var (
 	errParts       = &Error{400, "request line without three parts", Syntax}
 	errSpaces      = &Error{400, "spaces in request line", Syntax}
 	errVersion     = &Error{400, "version", Syntax}
+	errNotHTTP     = &Error{400, "no version of HTTP", NotHTTP}
 	errNotOne      = &Error{505, "version not 1.0 or 1.1", Unsupported}
 	errStatusLine  = &Error{400, "status line", Syntax}
 	errStatus      = &Error{400, "status", Syntax}

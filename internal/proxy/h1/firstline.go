@@ -49,7 +49,17 @@ func noVersion(rest []byte) error {
 	if i <= 0 {
 		return errParts
 	}
-	return versionError(rest[i+1:])
+	version := rest[i+1:]
+	if _, third, _ := bytes.Cut(rest, []byte(" ")); len(version) > 0 && !isHTTP(version) && !isHTTP(third) {
+		return errNotHTTP
+	}
+	return versionError(version)
+}
+
+// isHTTP reports whether b begins as a version of HTTP does, in any case.
+func isHTTP(b []byte) bool {
+	const name = "HTTP/"
+	return len(b) >= len(name) && message.EqualFold(b[:len(name)], name)
 }
 
 // setVersion reads a version; false if it is neither of the two.

@@ -87,7 +87,7 @@ func AppendResponse(dst []byte, h *message.Head, o ResponseOptions) []byte {
 	dst = appendFields(dst, h.Fields)
 	final := h.Status >= 200 // what comes before it says nothing about the connection's end
 	dst = appendConnection(dst, closes && final, false, h.Upgrade)
-	if o.HTTP10 && !closes && final {
+	if o.HTTP10 && !closes && final && !(o.Connect && h.Status < 300) {
 		dst = append(dst, "Connection: keep-alive\r\n"...)
 	}
 	switch {

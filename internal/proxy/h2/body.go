@@ -73,7 +73,7 @@ func (c *Conn) lateBody(id uint32) error {
 	if c.idle(id) {
 		return c.violation(ProtocolError, "DATA on an idle stream")
 	}
-	if c.history.how(id) == resetByUs || c.forgotten() {
+	if c.history.how(id) == resetByUs {
 		return nil // it was under way when we reset the stream
 	}
 	return c.refuse(id, StreamClosed)

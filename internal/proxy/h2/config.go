@@ -7,6 +7,11 @@ type Config struct {
 	// Server is the role: this end receives requests.
 	Server bool
 
+	// ExtendedConnect (server) lets the peer ask for other protocols on a stream
+	// (RFC 8441). A Head whose Method is CONNECT and that has an Upgrade, the
+	// protocol, asks for that.
+	ExtendedConnect bool
+
 	// MaxStreams bounds streams at a time. A server refuses those beyond it; the
 	// default is 250. A client opens no more, however many the peer allows; the
 	// default is 1000.

@@ -28,6 +28,6 @@
 // however it ended: a peer cannot have more work under way by resetting what it
 // opened.
 //
-// PUSH_PROMISE is refused, priorities are checked for form and ignored, and
-// extended CONNECT (RFC 8441) is not offered.
+// PUSH_PROMISE is refused, and priorities are checked for form and ignored. A
+// server offers extended CONNECT (RFC 8441) if it is configured to; a client uses none.
 package h2

@@ -21,10 +21,12 @@ func (s *Stream) refund(n int64) {
 	s.credit = 0
 }
 
-// refund returns n bytes to the connection's window.
+// refund returns n bytes to the connection's window. What the peer was not told
+// of is less than a stream's window, however large the connection's: where that
+// is all of its streams' together, the last one that is not held up can go on.
 func (c *Conn) refund(n int64) {
 	c.credit += n
-	if c.credit < int64(c.cfg.ConnWindow)/2 || c.err != nil {
+	if c.credit < int64(min(c.cfg.ConnWindow, max(c.cfg.StreamWindow, defaultWindow)))/2 || c.err != nil {
 		return
 	}
 	c.out = appendWindow(c.out, 0, c.credit)

@@ -32,7 +32,7 @@ const (
 	flagPriority   = 0x20
 )
 
-// Settings (RFC 9113 section 6.5.2, RFC 9218 section 2.1).
+// Settings (RFC 9113 section 6.5.2, RFC 8441 section 3, RFC 9218 section 2.1).
 const (
 	setTableSize     = 0x1
 	setPush          = 0x2
@@ -40,6 +40,7 @@ const (
 	setWindow        = 0x4
 	setFrame         = 0x5
 	setHeaderBytes   = 0x6
+	setConnect       = 0x8
 	setNoPriorities  = 0x9
 	settingOctets    = 6
 	maxSettingsSent  = 6

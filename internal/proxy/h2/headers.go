@@ -130,9 +130,6 @@ func (c *Conn) lateHeaders(id uint32) error {
 	case endedWell:
 		return c.violation(StreamClosed, "HEADERS on a stream that has ended")
 	case neverKnown:
-		if c.forgotten() {
-			return nil
-		}
 		if !c.history.full() {
 			return c.violation(ProtocolError, "a stream identifier that is lower than an earlier one")
 		}
@@ -168,7 +165,7 @@ func (c *Conn) keep(h *message.Head) {
 // request takes the header block of a new stream.
 func (c *Conn) request(id uint32, p []byte, end bool) error {
 	h := c.head()
-	r := reading{h: h, end: end, length: -1}
+	r := reading{h: h, end: end, length: -1, extended: c.cfg.ExtendedConnect}
 	if err := c.read(&r, p); err != nil {
 		return err
 	}
@@ -180,6 +177,9 @@ func (c *Conn) request(id uint32, p []byte, end bool) error {
 	c.accepted++
 	s.state |= gotFinal
 	s.expect = r.length
+	if string(h.Method) == "CONNECT" {
+		s.state |= toConnect
+	}
 	if end {
 		s.state |= remoteEnded
 	}
@@ -203,6 +203,7 @@ func (c *Conn) response(s *Stream, p []byte, end bool) error {
 	switch {
 	case r.bad || !r.over && !r.response(s.state&(toHead|toConnect)):
 		c.keep(h)
+		s.fault = r.fault
 		return c.streamError(s, ProtocolError)
 	case r.over:
 		c.keep(h)
@@ -234,8 +235,9 @@ func (c *Conn) trailers(s *Stream, p []byte, end bool) error {
 		return err
 	}
 	switch {
-	case r.bad || !end || s.expect > 0:
+	case r.bad || !end || s.expect > 0, c.cfg.Server && s.state&toConnect != 0: // RFC 9113 section 8.5
 		c.keep(h)
+		s.fault = r.fault
 		return c.streamError(s, ProtocolError)
 	case r.over:
 		c.keep(h)

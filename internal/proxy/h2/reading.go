@@ -11,13 +11,15 @@ import (
 type reading struct {
 	h        *message.Head
 	end      bool // there is no body
+	extended bool // a CONNECT may have a protocol
 	trailers bool
 
-	bad     bool  // the message is malformed (RFC 9113 section 8.1.1)
-	over    bool  // the list is too large
-	length  int64 // content-length; -1: none
-	seen    uint8 // pseudo-header fields, a bit each
-	regular bool  // a field that is none was seen
+	bad     bool   // the message is malformed (RFC 9113 section 8.1.1)
+	fault   string // why, where people can do something about it
+	over    bool   // the list is too large
+	length  int64  // content-length; -1: none
+	seen    uint8  // pseudo-header fields, a bit each
+	regular bool   // a field that is none was seen
 	host    []byte
 	cookies int
 }
@@ -58,7 +60,10 @@ func (r *reading) field(f *hpack.Field) bool {
 	r.regular = true
 	switch f.ID {
 	case message.Connection, message.KeepAlive, message.ProxyConnection, message.TransferEncoding, message.Upgrade:
-		return false // RFC 9113 section 8.2.2
+		if r.fault == "" {
+			r.fault = "HTTP/2 does not allow the header " + f.ID.String() // RFC 9113 section 8.2.2
+		}
+		return false
 	case message.TE:
 		r.h.TE = !r.trailers
 		return string(f.Value) == "trailers"
@@ -128,6 +133,9 @@ func (r *reading) pseudo(f *hpack.Field) bool {
 	case hpack.Status:
 		r.h.Status = statusOf(f.Value)
 		return r.h.Status != 0
+	case hpack.Protocol:
+		r.h.Upgrade = f.Value
+		return r.extended && isToken(f.Value)
 	default:
 		return false
 	}
@@ -206,20 +214,21 @@ func (r *reading) joinCookies() {
 // request completes a request; false: it is malformed (RFC 9113 section 8.3.1).
 func (r *reading) request() bool {
 	const (
-		origin  = 1<<hpack.Method | 1<<hpack.Scheme | 1<<hpack.Path
-		connect = 1<<hpack.Method | 1<<hpack.Authority
+		origin   = 1<<hpack.Method | 1<<hpack.Scheme | 1<<hpack.Path
+		connect  = 1<<hpack.Method | 1<<hpack.Authority
+		extended = origin | 1<<hpack.Authority | 1<<hpack.Protocol
 	)
 	h := r.h
 	if !isToken(h.Method) {
 		return false
 	}
-	if string(h.Method) == "CONNECT" {
-		if r.seen != connect || !isAuthority(h.Authority) || !r.sameHost() {
-			return false
-		}
-		return r.frame()
-	}
-	if r.seen&^(1<<hpack.Authority) != origin {
+	isConnect := string(h.Method) == "CONNECT"
+	switch {
+	case isConnect && r.length >= 0: // what follows is no content (RFC 9110 section 9.3.6)
+		return false
+	case isConnect && r.seen == connect:
+		return isAuthority(h.Authority) && hasPort(h.Authority) && r.sameHost() && r.frame()
+	case isConnect && r.seen != extended, !isConnect && r.seen&^(1<<hpack.Authority) != origin:
 		return false
 	}
 	if s := string(h.Scheme); s != "http" && s != "https" {

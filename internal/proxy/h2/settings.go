@@ -8,6 +8,9 @@ func (c *Conn) writeSettings() {
 	p := buf[:0]
 	if c.cfg.Server {
 		p = appendSetting(p, setStreams, uint32(c.cfg.MaxStreams))
+		if c.cfg.ExtendedConnect {
+			p = appendSetting(p, setConnect, 1)
+		}
 	} else {
 		p = appendSetting(p, setPush, 0)
 	}

@@ -27,6 +27,7 @@ type Stream struct {
 	starved     bool // it waits for its own window
 	queued      bool // it waits in Conn.ready
 	interim     int  // 1xx responses that came
+	fault       string
 
 	sendWin int64 // what we may send
 	recvWin int64 // what the peer may send
@@ -57,6 +58,10 @@ func (s *Stream) LocalEnded() bool { return s.state&(localEnded|dead) != 0 }
 // have looked at the request: it may be sent again, whatever its method (RFC
 // 9113 section 8.7).
 func (s *Stream) Unprocessed() bool { return s.unprocessed }
+
+// Fault says for people, after Handler.Reset, what was wrong with the peer's
+// message; empty if it was not that, or is not known.
+func (s *Stream) Fault() string { return s.fault }
 
 // local reports whether we opened the stream.
 func (s *Stream) local() bool { return s.id&1 == 1 != s.c.cfg.Server }
@@ -90,7 +95,7 @@ func (c *Conn) end(s *Stream, how ending) {
 	switch {
 	case s.local():
 		c.opened--
-	case how == endedWell:
+	case how == endedWell, s.state&localEnded != 0: // a peer may well answer the reset that ends the rest of its request by one of its own
 		c.bounds.resets.give(1)
 	}
 }

@@ -151,28 +151,30 @@ const (
 const remembered = 128
 
 // history remembers the last streams that ended: what late frames mean depends
-// on how (RFC 9113 section 5.1).
+// on how (RFC 9113 section 5.1). Many more can be reset by us at once, and what
+// the peer had sent by then is no error of its: of those that are forgotten the
+// highest identifier stays known, and what is not above it passes for reset by us.
 type history struct {
-	ids  [remembered]uint32
-	ends [remembered]ending
-	next int // how many there ever were
+	ids    [remembered]uint32
+	ends   [remembered]ending
+	next   int    // how many there ever were
+	forgot uint32 // the highest that was reset by us and is forgotten; 0: none was
 }
 
 // full reports whether streams were forgotten.
 func (h *history) full() bool { return h != nil && h.next > remembered }
 
-// forgotten reports whether a stream of ours that nothing is remembered of may be
-// one that we reset: many can be, at once, and what the peer had sent by then is
-// no error of its.
-func (c *Conn) forgotten() bool { return !c.cfg.Server && c.history.full() }
-
 func (h *history) how(id uint32) ending {
-	if h != nil {
-		for i := range h.ids {
-			if h.ids[i] == id {
-				return h.ends[i]
-			}
+	if h == nil {
+		return neverKnown
+	}
+	for i := range h.ids {
+		if h.ids[i] == id {
+			return h.ends[i]
 		}
+	}
+	if id <= h.forgot {
+		return resetByUs
 	}
 	return neverKnown
 }
@@ -180,6 +182,9 @@ func (h *history) how(id uint32) ending {
 // set remembers how the stream ended, and forgets the oldest.
 func (h *history) set(id uint32, how ending) {
 	at := h.next % remembered
+	if h.ends[at] == resetByUs {
+		h.forgot = max(h.forgot, h.ids[at])
+	}
 	h.ids[at], h.ends[at] = id, how
 	h.next++
 }

@@ -70,6 +70,9 @@ func isAuthority(p []byte) bool {
 	return len(host) > 0 && (len(port) == 0 || port[0] == ':' && isPort(port[1:]))
 }
 
+// hasPort reports whether an authority has a port.
+func hasPort(p []byte) bool { return bytes.LastIndexByte(p, ':') > bytes.LastIndexByte(p, ']') }
+
 func isPort(p []byte) bool {
 	const most = 5 // digits
 	for _, c := range p {

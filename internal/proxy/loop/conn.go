@@ -23,8 +23,9 @@ type Conn struct {
 	token uint64
 	fd    int
 
-	canRead, canWrite bool
+	canRead, canWrite bool  // as far as is known: no call has said otherwise since the last event
 	ended             bool  // the peer sends no more; what it sent may not be read yet
+	broke             bool  // nothing can be sent or received any more, though no read or write has said so yet
 	dirty             bool  // in loop.dirty
 	closing           bool  // close once out is sent
 	halfClosing       bool  // end the sending side once out is sent
@@ -39,6 +40,7 @@ type Conn struct {
 	turn int64 // of the loop, in which took bytes were read
 	took int
 	held bool // it was read enough in this turn: there may be more
+	more bool // the last read filled what it was given: there is probably more
 
 	closeRound uint8 // of waiting for the peer to take what is left
 
@@ -106,6 +108,9 @@ func (c *Conn) event(bits uint32) {
 	if bits&endOfFile != 0 {
 		c.ended = true
 	}
+	if bits&broken != 0 {
+		c.broke = true
+	}
 	if bits&readable != 0 {
 		c.canRead = true
 		c.wakeInput()
@@ -165,6 +170,11 @@ func (c *Conn) Sent() int64 { return c.sent }
 // reset. What it sent before may still be unread.
 func (c *Conn) Ended() bool { return c.ended || c.err != nil || c.writeErr != nil }
 
+// Broken reports whether the connection is known to be of no use in either
+// direction: by the peer's reset, or because both sides have ended. Unlike Err it
+// needs no read to learn that; what the peer sent before it ended may be unread.
+func (c *Conn) Broken() bool { return c.broke || c.err != nil }
+
 // CanRead reports whether a read may find something.
 func (c *Conn) CanRead() bool {
 	if c.secure != nil {
@@ -186,7 +196,7 @@ func (c *Conn) Quiet() bool {
 	if _, _, err := unix.Recvfrom(c.fd, one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT); !errors.Is(err, unix.EAGAIN) {
 		return false
 	}
-	c.canRead = false // the next edge tells
+	c.canRead, c.more = false, false // the next edge tells
 	return true
 }
 
@@ -227,8 +237,13 @@ func (c *Conn) TryFill() (int, error) {
 	if c.secure != nil {
 		return c.secure.take(c)
 	}
-	if !c.canRead {
+	if !c.mayReceive() {
+		c.release()
 		return 0, nil
+	}
+	if c.more && c.inAt == len(c.in) && cap(c.in) < Large {
+		c.release()
+		c.in = c.loop.buffers.get(Large)
 	}
 	if c.inAt > 0 && len(c.in)-c.inAt < c.inAt {
 		c.in = c.in[:copy(c.in, c.in[c.inAt:])]
@@ -239,6 +254,7 @@ func (c *Conn) TryFill() (int, error) {
 	}
 	n, err := c.receive(c.in[len(c.in):cap(c.in)])
 	c.in = c.in[:len(c.in)+n]
+	c.release()
 	return n, err
 }
 
@@ -262,23 +278,41 @@ func (c *Conn) Fill(t *Task, deadline int64) error {
 	}
 }
 
-// receive reads once. A short read means that nothing is left: the next edge tells of more
-// (epoll(7)), unless the end has been announced, which must be read, too.
-func (c *Conn) receive(p []byte) (int, error) {
+// mayReceive reports whether there may be something to read, of which the
+// connection had not its share in this turn.
+func (c *Conn) mayReceive() bool {
 	if c.turn != c.loop.turn {
 		c.turn, c.took = c.loop.turn, 0
 	}
-	if c.took >= fairShare {
-		if !c.held {
-			c.held = true
-			c.loop.held = append(c.loop.held, c)
-		}
+	if c.canRead && c.took >= fairShare && !c.held {
+		c.held = true
+		c.loop.held = append(c.loop.held, c)
+	}
+	return c.canRead && c.took < fairShare
+}
+
+// receive reads once. A short read means that nothing is left: the next edge tells of more
+// (epoll(7)), unless the end has been announced, which must be read, too.
+func (c *Conn) receive(p []byte) (int, error) {
+	if !c.mayReceive() {
 		return 0, nil
 	}
 	n, errno := read(c.fd, p)
+	if n, err := c.received(n, errno); n == 0 {
+		return 0, err
+	}
+	c.more = n == len(p) && n >= Small/2
+	if n < len(p) && !c.ended {
+		c.canRead = false
+	}
+	return n, nil
+}
+
+// received notes what a read from the socket led to.
+func (c *Conn) received(n int, errno syscall.Errno) (int, error) {
 	switch {
 	case errno == syscall.EAGAIN:
-		c.canRead = false
+		c.canRead, c.more = false, false
 		return 0, nil
 	case errno != 0:
 		return 0, c.fail(errno)
@@ -287,9 +321,6 @@ func (c *Conn) receive(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	c.took += n
-	if n < len(p) && !c.ended {
-		c.canRead = false
-	}
 	return n, nil
 }
 

@@ -12,7 +12,7 @@
 //
 // Output is gathered: what tasks write is sent at the end of the turn, one
 // system call a connection. A connection that waits for its peer holds no
-// buffer and no task.
+// buffer and no task, but for that which waits where TLS is spoken.
 //
 // Only package proxy uses this package.
 package loop

@@ -334,7 +334,7 @@ func TestNoDescriptorIsLost(t *testing.T) {
 	}
 	var mu sync.Mutex
 	next := 0
-	ln, err := g.Listen(l, func(c *Conn) {
+	ln, err := g.Listen(l.(*net.TCPListener), func(c *Conn) {
 		mu.Lock()
 		end := ends[next%len(ends)]
 		next++

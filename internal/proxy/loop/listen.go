@@ -2,8 +2,6 @@ package loop
 
 import (
 	"errors"
-	"fmt"
-	"net"
 	"net/netip"
 	"sync"
 	"syscall"
@@ -34,9 +32,10 @@ type socket struct {
 // acceptBatch is how many connections are accepted at a time: others wait for the loop, too.
 const acceptBatch = 64
 
-// Listen has the group accept from l and call serve with each connection, on
-// its loop. Connections go to the loop with the fewest. Safe from any goroutine.
-func (g *Group) Listen(l net.Listener, serve func(*Conn)) (*Listener, error) {
+// Listen has the group accept from l, a listening socket that does not block, and
+// call serve with each connection, on its loop. Connections go to the loop with
+// the fewest. Safe from any goroutine.
+func (g *Group) Listen(l syscall.Conn, serve func(*Conn)) (*Listener, error) {
 	fd, err := descriptor(l)
 	if err != nil {
 		return nil, err
@@ -93,12 +92,8 @@ func (ln *Listener) Close() {
 }
 
 // descriptor is the listening socket's; it is valid until l is closed.
-func descriptor(l net.Listener) (int, error) {
-	sc, ok := l.(syscall.Conn)
-	if !ok {
-		return -1, fmt.Errorf("a %T has no descriptor", l)
-	}
-	raw, err := sc.SyscallConn()
+func descriptor(l syscall.Conn) (int, error) {
+	raw, err := l.SyscallConn()
 	if err != nil {
 		return -1, err
 	}
@@ -156,14 +151,13 @@ func (s *socket) expire() {
 }
 
 // hand gives the connection to the loop with the fewest.
-func (s *socket) hand(lp *Loop, fd int, from unix.Sockaddr) {
+func (s *socket) hand(lp *Loop, fd int, remote netip.AddrPort) {
 	to := lp
 	for _, other := range lp.group.loops {
 		if other.Conns() < to.Conns() {
 			to = other
 		}
 	}
-	remote := addrPort(from)
 	if to == lp {
 		s.open(lp, fd, remote)
 		return
@@ -184,15 +178,6 @@ func (s *socket) open(lp *Loop, fd int, remote netip.AddrPort) {
 		return
 	}
 	c.Remote = remote
+	c.canWrite = true
 	s.serve(c)
-}
-
-func addrPort(sa unix.Sockaddr) netip.AddrPort {
-	switch a := sa.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
-	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(a.Addr).Unmap(), uint16(a.Port))
-	}
-	return netip.AddrPort{}
 }

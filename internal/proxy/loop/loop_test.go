@@ -12,7 +12,6 @@ import (
 	"log/slog"
 	"math/big"
 	"net"
-	"net/netip"
 	"sync"
 	"testing"
 	"time"
@@ -40,7 +39,7 @@ func serve(tb testing.TB, g *Group, fn func(*Conn)) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	ln, err := g.Listen(l, fn)
+	ln, err := g.Listen(l.(*net.TCPListener), fn)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -182,16 +181,16 @@ func TestTLS(t *testing.T) {
 
 func TestDial(t *testing.T) {
 	g := group(t, 1)
-	addr := netip.MustParseAddrPort(serve(t, g, echo))
+	addr := address(t, serve(t, g, echo))
 	l, _ := net.Listen("tcp", "127.0.0.1:0")
-	closed := netip.MustParseAddrPort(l.Addr().String())
+	closed := address(t, l.Addr().String())
 	_ = l.Close()
 	done := make(chan error, 2)
 	g.loops[0].Post(func() {
 		g.loops[0].Go(func(task *Task) {
-			_, err := g.loops[0].Dial(task, closed, 0)
+			_, err := g.loops[0].Dial(task, closed, 0, nil)
 			done <- err
-			c, err := g.loops[0].Dial(task, addr, 0)
+			c, err := g.loops[0].Dial(task, addr, 0, nil)
 			if err == nil {
 				c.Write([]byte("hello"))
 				for err == nil && len(c.Buffered()) < 5 {
@@ -382,41 +381,6 @@ func BenchmarkSwitch(b *testing.B) {
 		close(done)
 	})
 	<-done
-}
-
-func TestDetach(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := Detach(l)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if again, err := Detach(s); again != s || err != nil {
-		t.Error(again, err)
-	}
-	if _, err := s.Accept(); !errors.Is(err, errors.ErrUnsupported) {
-		t.Error(err)
-	}
-	ln, err := group(t, 1).Listen(s, echo)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := net.Dial("tcp", s.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	exchange(t, c, 1000)
-	ln.Close()
-	if err := s.Close(); err != nil {
-		t.Error(err)
-	}
-	raw, _ := s.SyscallConn()
-	if err := raw.Control(func(uintptr) {}); !errors.Is(err, net.ErrClosed) || !errors.Is(s.Close(), net.ErrClosed) {
-		t.Error("it is closed:", err)
-	}
 }
 
 // TestNoDelay: accepted connections have the listener's setting.

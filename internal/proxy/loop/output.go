@@ -128,7 +128,7 @@ func (c *Conn) flush() {
 		c.seal()
 		buf, at = &c.secure.out, &c.secure.outAt
 	}
-	if c.err == nil && !c.send(buf, at) {
+	if c.err == nil && !c.send(buf, at, false) {
 		if c.closing && c.closeRound == 0 {
 			c.patience()
 		}
@@ -144,11 +144,12 @@ func (c *Conn) flush() {
 	}
 }
 
-// send writes *buf from *at on and reports whether nothing is left.
-func (c *Conn) send(buf *[]byte, at *int) bool {
+// send writes *buf from *at on and reports whether nothing is left. more says
+// that more follows at once, so that the last packet need not go out half full.
+func (c *Conn) send(buf *[]byte, at *int, more bool) bool {
 	sent := false
 	for len(*buf) > *at {
-		n, errno := write(c.fd, (*buf)[*at:])
+		n, errno := write(c.fd, (*buf)[*at:], more)
 		if errno == syscall.EAGAIN {
 			c.canWrite = false
 			break
@@ -179,36 +180,4 @@ func (c *Conn) dropOutput() {
 	if c.secure != nil {
 		c.secure.out, c.secure.outAt = nil, 0
 	}
-}
-
-// Pull reads from src straight into the output, as much as is there and at most
-// limit bytes; room before and after it is the caller's, by head and tail. It
-// returns 0 and nil if there is nothing now, else as TryFill. Bytes that src
-// has buffered come first.
-func (c *Conn) Pull(src *Conn, limit int) (int, error) {
-	if b := src.Buffered(); b != nil {
-		n := min(len(b), limit)
-		c.Write(b[:n])
-		src.Consume(n)
-		return n, nil
-	}
-	if src.err != nil {
-		return 0, src.err
-	}
-	if src.secure != nil { // it is buffered in any case
-		n, err := src.TryFill()
-		if n == 0 {
-			return 0, err
-		}
-		return c.Pull(src, limit)
-	}
-	if !src.canRead {
-		return 0, nil
-	}
-	room := c.Reserve(min(limit, Large/2))
-	n, err := src.receive(room[:min(len(room), limit)])
-	if n > 0 {
-		c.Commit(n)
-	}
-	return n, err
 }

@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"net/netip"
 	"syscall"
 	"time"
 
@@ -116,7 +117,7 @@ func (p *poller) close() { _ = unix.Close(p.fd) }
 
 func read(fd int, p []byte) (int, syscall.Errno) { return again(unix.Read, fd, p) }
 
-func write(fd int, p []byte) (int, syscall.Errno) { return again(unix.Write, fd, p) }
+func write(fd int, p []byte, _ bool) (int, syscall.Errno) { return again(unix.Write, fd, p) }
 
 func again(call func(int, []byte) (int, error), fd int, p []byte) (int, syscall.Errno) {
 	for {
@@ -128,12 +129,18 @@ func again(call func(int, []byte) (int, error), fd int, p []byte) (int, syscall.
 	}
 }
 
-func accept(fd int) (int, unix.Sockaddr, error) {
+func accept(fd int) (int, netip.AddrPort, error) {
 	c, sa, err := unix.Accept(fd)
 	if err == nil {
 		err = prepare(c)
 	}
-	return c, sa, err
+	switch a := sa.(type) {
+	case *unix.SockaddrInet4:
+		return c, netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port)), err
+	case *unix.SockaddrInet6:
+		return c, netip.AddrPortFrom(netip.AddrFrom16(a.Addr).Unmap(), uint16(a.Port)), err
+	}
+	return c, netip.AddrPort{}, err
 }
 
 func newSocket(family int) (int, error) {

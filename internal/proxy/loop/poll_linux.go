@@ -1,6 +1,8 @@
 package loop
 
 import (
+	"encoding/binary"
+	"net/netip"
 	"syscall"
 	"unsafe"
 
@@ -71,16 +73,35 @@ func (p *poller) forget(int) {}
 
 func (p *poller) remove(fd int) { _ = unix.EpollCtl(p.fd, unix.EPOLL_CTL_DEL, fd, nil) }
 
+// patience is how long a wait keeps its place in Go's scheduler, in milliseconds.
+// To give it up and to take it back costs more than a request does, and where a
+// few connections take turns there is a wait before each; other goroutines that want
+// the place have it within that time, as from anything that computes. A collection
+// of garbage does not wait: the signal that asks for the place ends the call.
+const patience = 1
+
 // wait returns how many events there are, after at most timeout milliseconds; < 0: any time.
 func (p *poller) wait(timeout int) int {
-	var n uintptr
-	var errno syscall.Errno
-	if timeout == 0 { // never blocks: the scheduler need not know
-		n, _, errno = syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd), uintptr(unsafe.Pointer(&p.events)), uintptr(len(p.events)), 0, 0, 0)
-	} else {
-		n, _, errno = syscall.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd), uintptr(unsafe.Pointer(&p.events)), uintptr(len(p.events)), uintptr(timeout), 0, 0)
+	if uint(timeout) <= patience {
+		return p.poll(timeout)
 	}
+	if n := p.poll(patience); n > 0 {
+		return n
+	}
+	if timeout > 0 {
+		timeout -= patience
+	}
+	n, _, errno := syscall.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd), uintptr(unsafe.Pointer(&p.events)), uintptr(len(p.events)), uintptr(timeout), 0, 0)
 	if errno != 0 { // EINTR: the caller comes again
+		return 0
+	}
+	return int(n)
+}
+
+// poll is wait without the scheduler's knowledge.
+func (p *poller) poll(timeout int) int {
+	n, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd), uintptr(unsafe.Pointer(&p.events)), uintptr(len(p.events)), uintptr(timeout), 0, 0)
+	if errno != 0 {
 		return 0
 	}
 	return int(n)
@@ -120,18 +141,39 @@ func read(fd int, p []byte) (int, syscall.Errno) {
 	}
 }
 
-func write(fd int, p []byte) (int, syscall.Errno) {
+func write(fd int, p []byte, more bool) (int, syscall.Errno) {
+	flags := uintptr(syscall.MSG_NOSIGNAL)
+	if more {
+		flags |= unix.MSG_MORE
+	}
 	for {
-		// send, not write: MSG_NOSIGNAL.
-		n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), syscall.MSG_NOSIGNAL, 0, 0)
+		// send, not write: for the flags.
+		n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), flags, 0, 0)
 		if errno != syscall.EINTR {
 			return int(n), errno
 		}
 	}
 }
 
-func accept(fd int) (int, unix.Sockaddr, error) {
-	return unix.Accept4(fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+// accept takes a connection. It reads the address by itself: x/sys asks the kernel for
+// the protocol each time.
+func accept(fd int) (int, netip.AddrPort, error) {
+	var sa unix.RawSockaddrInet6 // an Inet4 begins as it does
+	size := uint32(unsafe.Sizeof(sa))
+	c, _, errno := syscall.RawSyscall6(unix.SYS_ACCEPT4, uintptr(fd), uintptr(unsafe.Pointer(&sa)), uintptr(unsafe.Pointer(&size)),
+		unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
+	if errno != 0 {
+		return -1, netip.AddrPort{}, errno
+	}
+	port := func(p *uint16) uint16 { return binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(p))[:]) }
+	switch sa.Family {
+	case unix.AF_INET:
+		sa4 := (*unix.RawSockaddrInet4)(unsafe.Pointer(&sa))
+		return int(c), netip.AddrPortFrom(netip.AddrFrom4(sa4.Addr), port(&sa4.Port)), nil
+	case unix.AF_INET6:
+		return int(c), netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), port(&sa.Port)), nil
+	}
+	return int(c), netip.AddrPort{}, nil
 }
 
 func newSocket(family int) (int, error) {

@@ -16,6 +16,7 @@ type secure struct {
 	conn     *tls.Conn
 	task     *Task // that reads
 	deadline int64 // of the handshake
+	shaken   bool  // the handshake is done: reads wait in decrypt, without a buffer
 	in       []byte
 	err      error  // why no more comes
 	out      []byte // records to be sent
@@ -42,10 +43,21 @@ func (c *Conn) Secure(t *Task, cfg *tls.Config, deadline int64) error {
 		c.flush() // the alert
 		return err
 	}
-	s.deadline = 0
+	s.deadline, s.shaken = 0, true
 	s.task = c.loop.Go(c.decrypt)
 	return nil
 }
+
+// errNothing is why a read after the handshake ends that finds nothing. It is a
+// net.Error that is temporary, after which crypto/tls goes on where it was, in
+// the middle of a record, too.
+var errNothing net.Error = nothing{}
+
+type nothing struct{}
+
+func (nothing) Error() string   { return "nothing to read now" }
+func (nothing) Timeout() bool   { return true }
+func (nothing) Temporary() bool { return true }
 
 // decrypt reads as long as somebody takes what was read.
 func (c *Conn) decrypt(t *Task) {
@@ -64,8 +76,18 @@ func (c *Conn) decrypt(t *Task) {
 		}
 		n, err := s.conn.Read(s.in[:cap(s.in)])
 		s.in = s.in[:n]
+		if errors.Is(err, errNothing) {
+			err = nil
+			if n == 0 {
+				c.loop.buffers.put(s.in)
+				s.in = nil
+				err = t.Wait(0)
+			}
+		}
 		s.err = err
-		c.wakeReader()
+		if n > 0 || err != nil {
+			c.wakeReader()
+		}
 	}
 }
 
@@ -120,6 +142,9 @@ func (r *rawConn) Read(p []byte) (int, error) {
 			if n, err := c.receive(p); n > 0 || err != nil {
 				return n, err
 			}
+		}
+		if r.s.shaken {
+			return 0, errNothing
 		}
 		c.flush() // what the handshake has to say
 		if err := r.s.task.Wait(r.s.deadline); err != nil {

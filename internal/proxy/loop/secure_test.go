@@ -8,13 +8,15 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // secured is a connection of the group's first loop that speaks TLS, and its peer.
 func secured(t *testing.T, g *Group, version uint16) (*Conn, *tls.Conn) {
 	t.Helper()
 	c, raw := pair(t, g)
-	peer := tls.Client(raw, &tls.Config{InsecureSkipVerify: true, MaxVersion: version})
+	peer := tls.Client(&holding{Conn: raw}, &tls.Config{InsecureSkipVerify: true, MaxVersion: version})
 	done := make(chan error, 1)
 	cfg := &tls.Config{Certificates: []tls.Certificate{certificate(t)}}
 	on(g, func(l *Loop) {
@@ -34,7 +36,7 @@ func TestSecureAbort(t *testing.T) {
 	for name, end := range map[string]func(c *Conn, peer *tls.Conn){
 		"closed here": func(c *Conn, _ *tls.Conn) { on(c.loop.group, func(*Loop) { c.Abort() }) },
 		"reset by the peer": func(c *Conn, peer *tls.Conn) {
-			_ = peer.NetConn().(*net.TCPConn).SetLinger(0)
+			_ = peer.NetConn().(*holding).Conn.(*net.TCPConn).SetLinger(0)
 			_ = peer.NetConn().Close()
 			until(t, c.loop.group, "the end is known", func(*Loop) bool { return c.Ended() })
 			on(c.loop.group, func(*Loop) { c.Abort() })
@@ -74,6 +76,59 @@ func TestSecureEndWithUnreadData(t *testing.T) {
 	if !<-woken {
 		t.Error("not ended")
 	}
+}
+
+// TestSecureIdle: a connection that waits for its peer holds no buffer, in the
+// middle of a record, too, and goes on where it was.
+func TestSecureIdle(t *testing.T) {
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		g := logged(t, 1)
+		c, peer := secured(t, g, version)
+		idle := func(*Loop) bool {
+			_, _, err := unix.Recvfrom(c.fd, make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+			return errors.Is(err, unix.EAGAIN) && !c.canRead && c.secure.in == nil && c.in == nil
+		}
+		raw := peer.NetConn().(*holding)
+		for _, said := range []string{"hello", "again"} {
+			raw.hold, raw.kept = true, nil
+			_, _ = io.WriteString(peer, said)
+			raw.hold = false
+			for _, piece := range [][]byte{raw.kept[:3], raw.kept[3:7], raw.kept[7:]} {
+				until(t, g, "it holds no buffer", idle)
+				_, _ = raw.Write(piece)
+			}
+			until(t, g, "the record is read", func(*Loop) bool {
+				n, err := c.TryFill()
+				if err != nil {
+					t.Error(err)
+				}
+				return n > 0
+			})
+			on(g, func(*Loop) {
+				if got := string(c.Buffered()); got != said {
+					t.Errorf("%q", got)
+				}
+				c.Consume(len(c.Buffered()))
+				c.Release()
+			})
+		}
+	}
+}
+
+// holding keeps what is written while it is to hold it.
+type holding struct {
+	net.Conn
+
+	hold bool
+	kept []byte
+}
+
+func (h *holding) Write(p []byte) (int, error) {
+	if !h.hold {
+		return h.Conn.Write(p)
+	}
+	h.kept = append(h.kept, p...)
+	return len(p), nil
 }
 
 // TestHandshakeTimeout: a client that says nothing, or too little, is left.

@@ -21,7 +21,8 @@ const (
 type Head struct {
 	// Method, Scheme ("http", "https"), Authority and Path are a request's. Path
 	// is the origin form with the query, as sent ("/a?b"), or "*". A CONNECT has
-	// an Authority alone. Scheme is empty where HTTP/1 does not tell.
+	// an Authority alone; an extended one (RFC 8441) has all, and an Upgrade.
+	// Scheme is empty where HTTP/1 does not tell.
 	Method, Scheme, Authority, Path []byte
 
 	// Status is a response's, 100 to 999; 0: this is a request.

@@ -24,10 +24,17 @@ const (
 
 // NewBudget returns a budget of share retries a request, 0 < share ≤ 1. 0 is the default, 0.2.
 func NewBudget(share float64) *Budget {
+	b := new(Budget)
+	b.Init(share)
+	return b
+}
+
+// Init makes the zero Budget what NewBudget returns.
+func (b *Budget) Init(share float64) {
 	if share == 0 {
 		share = budgetShare
 	}
-	return &Budget{share: max(1, int64(share*1000+0.5))}
+	b.share = max(1, int64(share*1000+0.5))
 }
 
 // Request pays in.
@@ -40,6 +47,13 @@ func (b *Budget) Request() {
 // Take takes out one retry, if there is one.
 func (b *Budget) Take(now int64) bool {
 	return b.takeFree(now) || b.takeSaved()
+}
+
+// Return gives back a retry that was taken and not made.
+func (b *Budget) Return() {
+	if b.saved.Load() < budgetCap {
+		b.saved.Add(1000)
+	}
 }
 
 // takeFree is the generic cell rate algorithm (ITU-T I.371).

@@ -42,7 +42,7 @@ func decodeAll(d *Decoder, block []byte, limit int) (lines []line, err error) {
 	return lines, nil
 }
 
-var pseudoNames = map[Pseudo]string{Method: ":method", Scheme: ":scheme", Authority: ":authority", Path: ":path", Status: ":status"}
+var pseudoNames = map[Pseudo]string{Method: ":method", Scheme: ":scheme", Authority: ":authority", Path: ":path", Status: ":status", Protocol: ":protocol"}
 
 // encodeLine appends a field as the engine would.
 func encodeLine(e *Encoder, dst []byte, l line) []byte {

@@ -99,6 +99,7 @@ const (
 	Authority
 	Path
 	Status
+	Protocol // of an extended CONNECT (RFC 8441 section 4)
 	Unknown
 )
 
@@ -117,6 +118,8 @@ func pseudo(name []byte) Pseudo {
 		return Path
 	case ":status":
 		return Status
+	case ":protocol":
+		return Protocol
 	}
 	return Unknown
 }
