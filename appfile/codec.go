@@ -103,6 +103,24 @@ func (c *Concurrency) UnmarshalYAML(f func(any) error) error {
 	return readYAML(f, c)
 }
 
+// UnmarshalJSON reads a path, or a mapping.
+func (s *Subscription) UnmarshalJSON(data []byte) error {
+	*s = Subscription{}
+	return readJSON(data, s)
+}
+
+// UnmarshalYAML reads a path, or a mapping.
+func (s *Subscription) UnmarshalYAML(f func(any) error) error {
+	*s = Subscription{}
+	return readYAML(f, s)
+}
+
+// UnmarshalJSON reads none, or a mapping.
+func (u *StepUndo) UnmarshalJSON(data []byte) error { *u = StepUndo{}; return readJSON(data, u) }
+
+// UnmarshalYAML reads none, or a mapping.
+func (u *StepUndo) UnmarshalYAML(f func(any) error) error { *u = StepUndo{}; return readYAML(f, u) }
+
 // UnmarshalJSON reads a strategy, or a mapping.
 func (u *Update) UnmarshalJSON(data []byte) error { *u = Update{}; return readJSON(data, u) }
 

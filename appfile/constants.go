@@ -20,6 +20,38 @@ const (
 	RestartNo        = "no"
 )
 
+// Engines of the bus.
+const (
+	EngineEmbedded = "embedded" // Banyan's own
+	EngineNATS     = "nats"
+	EngineKafka    = "kafka"
+	EngineRabbitMQ = "rabbitmq"
+)
+
+// Values of Retention.Full.
+const (
+	FullRefuse     = "refuse"      // publishing is refused
+	FullDropOldest = "drop_oldest" // the oldest events go
+)
+
+// Words of Subscription.From.
+const (
+	FromNew = "new" // with what is published from then on
+	FromAll = "all" // with the oldest event that is kept
+)
+
+// Modes of Subscription.Content.
+const (
+	ContentBinary     = "binary"     // attributes as headers
+	ContentStructured = "structured" // all in one JSON body
+)
+
+// Values of Topic.Compatibility.
+const (
+	CompatibilityBackward = "backward" // a new schema accepts what the old one accepts
+	CompatibilityNone     = "none"     // any new schema may come
+)
+
 // Protocols of a service.
 const (
 	ProtocolHTTP = "http" // HTTP/1.1

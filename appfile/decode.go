@@ -171,7 +171,7 @@ var extensible = map[string]bool{"App": true, "Service": true, "Job": true, "Rou
 var deferredFields = map[string]bool{
 	"Service.Command": true, "Service.Build": true, "Service.Environment": true,
 	"Job.Command": true, "Job.Build": true, "Job.Environment": true,
-	"Probe.Exec": true, "JWT.JWKS": true,
+	"Probe.Exec": true, "JWT.JWKS": true, "Bus.URL": true,
 }
 
 // value reads a node into any of the field types.
@@ -235,6 +235,12 @@ func (d *decoder) mapping(n *node, path string, v reflect.Value, id string) {
 		readMap(d, n, path, m)
 	case map[string]*Secret:
 		readMap(d, n, path, m)
+	case map[string]*Topic:
+		readMap(d, n, path, m)
+	case map[string]*Subscription:
+		readMap(d, n, path, m)
+	case map[string]*Saga:
+		readMap(d, n, path, m)
 	}
 }
 
@@ -251,7 +257,7 @@ func readMap[T any](d *decoder, n *node, path string, m map[string]*T) {
 		item := new(T)
 		m[e.key] = item
 		if e.val.kind != nullKind {
-			d.structure(e.val, at, reflect.ValueOf(item).Elem())
+			d.value(e.val, at, reflect.ValueOf(item).Elem(), "")
 		}
 	}
 }

@@ -37,6 +37,8 @@ func (a *App) ApplyDefaults(dir string) {
 			a.Secrets[name] = &Secret{}
 		}
 	}
+	a.busDefaults()
+	a.sagaDefaults()
 	for _, s := range a.Services {
 		a.callDefaults(s.Calls)
 		a.dependencyDefaults(s.DependsOn)
@@ -100,7 +102,11 @@ func (g *Gateway) applyDefaults() {
 
 func (r *Route) applyDefaults() {
 	setDefault(&r.Auth, "none")
-	r.Policy.applyDefaults()
+	if r.Connect {
+		r.Policy.streamDefaults()
+	} else {
+		r.Policy.applyDefaults()
+	}
 	if l := r.RateLimit; l != nil {
 		setDefault(&l.Burst, l.Requests)
 		setDefault(&l.By, "address")

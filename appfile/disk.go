@@ -27,6 +27,7 @@ func (v *validator) disk(dir, display string, lookup func(string) (string, bool)
 	if g := v.app.Gateway; g != nil && g.TLS != nil {
 		c.tls(g.TLS)
 	}
+	c.schemas()
 	for _, name := range slices.Sorted(maps.Keys(v.app.Secrets)) {
 		c.secret(name, v.app.Secrets[name], lookup)
 	}

@@ -17,16 +17,17 @@
 // and ${host} where the instance listens, ${out} that its build filled,
 // ${data_dir}, ${database.url} and ${database.path}, and ${secret.NAME}.
 // They work in command, build, environment, readiness and liveness exec, and
-// in the gateway's jwks, and stay in the loaded App for [Expand]. All other
-// strings of a loaded App are final. $$ stands for a dollar everywhere, in
+// in the gateway's jwks, the last one in the bus's url too, and stay in the
+// loaded App for [Expand]. All other strings of a loaded App are final. $$ stands for a dollar everywhere, in
 // quoted words of a command as well; an environment file, which is read as it
 // is, has no references.
 //
 // # Short forms
 //
 // Command, Environment, StringList, Calls, DependsOn, ServiceSecrets, Volume,
-// Update, Balance, Cache and Concurrency have a short form besides the full
-// one; JSON and YAML read both and write the full one. An App survives a round trip through JSON unchanged.
+// Update, Balance, Cache, Concurrency, Subscription and StepUndo have a short
+// form besides the full one; JSON and YAML read both and write the full one. An
+// App survives a round trip through JSON unchanged.
 //
 // # Overlays
 //

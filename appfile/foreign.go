@@ -3,7 +3,6 @@ package appfile
 import "maps"
 
 const (
-	noEvents   = "events are not there yet in this version; rename it to x-events to keep it as a note"
 	useCalls   = "remove it: declare which services this one calls in calls:, and take their addresses from NAME_URL or ${services.NAME.url}"
 	useRes     = "write resources: {cpu: 0.5, memory: 128Mi}"
 	useProbes  = "write readiness: {http: /healthz}, which decides when it gets requests, and liveness:, which restarts it"
@@ -16,32 +15,43 @@ const (
 // foreignKeys are keys of Compose, Kubernetes and others, and of Banyan's
 // plans, by the type in which people write them, with what to write instead.
 var foreignKeys = map[string]map[string]string{
-	"App":         topKeys,
-	"Service":     serviceKeys,
-	"Job":         jobKeys,
-	"Gateway":     gatewayKeys,
-	"Route":       routeKeys,
-	"JWT":         jwtKeys,
-	"RateLimit":   {"limit": "write requests", "rate": "write requests: 50 and per: 1s", "period": "write per", "window": "write per", "interval": "write per", "key": "write by: address or by: subject", "rps": "write requests: N and per: 1s"},
-	"CORS":        {"allow_origins": "write origins", "allowed_origins": "write origins", "allow_methods": "write methods", "allow_headers": "write headers", "expose_headers": "write expose", "allow_credentials": "write credentials"}, //nolint:gosec // names of headers
-	"Call":        callKeys,
-	"Breaker":     {"threshold": "write failure_ratio", "error_ratio": "write failure_ratio", "ratio": "write failure_ratio", "sleep_window": "write open_for", "interval": "write window", "timeout": "write open_for"},
-	"Outlier":     {"consecutive_5xx": "write errors", "consecutive_errors": "write errors", "threshold": "write errors", "failures": "write errors", "base_ejection_time": "write base", "max_ejection_time": "write max", "max_ejection_percent": "write max_percent", "percent": "write max_percent", "interval": "remove it: failures in a row are counted as they happen", "enabled": "remove it: errors: 0 switches it off"},
-	"Balance":     {"policy": "write by", "type": "write by", "algorithm": "write by", "method": "write by", "strategy": "write by", "key": "write header: NAME, cookie: NAME or source: true", "address": "write source: true", "ip": "write source: true"},
-	"Hedge":       {"delay": "write after", "attempts": "write max", "count": "write max", "requests": "write max", "timeout": "write after"},
-	"Fallback":    {"to": "write service", "content_type": "write type", "code": "write status", "max_stale": "write stale", "cache": "write stale: 5m here, and cache: true beside fallback", "static": "write status, type and body, without this level"},
-	"Mirror":      {"service": "write to", "target": "write to", "percentage": "write percent", "sample": "write percent", "fraction": "write percent: 10 for a tenth"},
-	"Cache":       {"ttl": "write default_ttl", "max_age": "write default_ttl", "size": "write max_bytes", "max_size": "write max_bytes", "max_object_size": "write max_object", "stale": "write stale_if_error", "enabled": "remove it: a cache that is there is on", "methods": "remove it: answers to GET are kept", "vary": "remove it: the service says it in the header Vary"},
-	"Fault":       {"status": "write abort", "error": "write abort", "latency": "write delay", "percent": "write delay_percent or abort_percent", "percentage": "write delay_percent or abort_percent"},
-	"TLS":         {"certificate": "write cert", "cert_file": "write cert", "crt": "write cert", "private_key": "write key", "key_file": "write key", "chain": "append the chain to the file of cert", "ca": "client certificates are not there yet in this version", "client_ca": "client certificates are not there yet in this version", "acme": "certificates are not fetched yet in this version: name the files in cert and key", "auto": "certificates are not fetched yet in this version: name the files in cert and key"},
-	"Concurrency": {"limit": "write max", "min": "remove it: with adaptive: true the limit is found below max", "auto": "write adaptive: true"},
-	"Database":    {"type": "write engine", "kind": "write engine", "driver": "write engine", "url": "remove it: banyan makes the database and tells its address in DATABASE_URL", "path": "remove it: banyan makes the file and tells its path in DATABASE_PATH"},
-	"Volume":      {"path": "remove it: banyan chooses the path and tells it in the variable env", "source": "write name", "target": "write env, the variable that tells the path", "variable": "write env", "type": "remove it: a volume is always a directory"},
-	"Resources":   {"limits": "remove this level: " + useRes, "requests": "remove this level: " + useRes, "reservations": "remove this level: " + useRes, "cpus": "write cpu", "mem": "write memory", "memory_limit": "write memory"},
-	"Probe":       probeKeys,
-	"Update":      updateKeys,
-	"Secret":      {"external": "write NAME: {} and set the value by: banyan secret set NAME", "name": "remove it: the key is the name", "value": "a secret's value does not belong in this file: set it by: banyan secret set NAME", "env": "write environment", "path": "write file"},
-	"Dependency":  {"restart": "remove it", "required": "remove it"},
+	"App":          topKeys,
+	"Service":      serviceKeys,
+	"Job":          jobKeys,
+	"Gateway":      gatewayKeys,
+	"Route":        routeKeys,
+	"JWT":          jwtKeys,
+	"RateLimit":    {"limit": "write requests", "rate": "write requests: 50 and per: 1s", "period": "write per", "window": "write per", "interval": "write per", "key": "write by: address or by: subject", "rps": "write requests: N and per: 1s"},
+	"CORS":         {"allow_origins": "write origins", "allowed_origins": "write origins", "allow_methods": "write methods", "allow_headers": "write headers", "expose_headers": "write expose", "allow_credentials": "write credentials"}, //nolint:gosec // names of headers
+	"Call":         callKeys,
+	"Breaker":      {"threshold": "write failure_ratio", "error_ratio": "write failure_ratio", "ratio": "write failure_ratio", "sleep_window": "write open_for", "interval": "write window", "timeout": "write open_for"},
+	"Outlier":      {"consecutive_5xx": "write errors", "consecutive_errors": "write errors", "threshold": "write errors", "failures": "write errors", "base_ejection_time": "write base", "max_ejection_time": "write max", "max_ejection_percent": "write max_percent", "percent": "write max_percent", "interval": "remove it: failures in a row are counted as they happen", "enabled": "remove it: errors: 0 switches it off"},
+	"Balance":      {"policy": "write by", "type": "write by", "algorithm": "write by", "method": "write by", "strategy": "write by", "key": "write header: NAME, cookie: NAME or source: true", "address": "write source: true", "ip": "write source: true"},
+	"Hedge":        {"delay": "write after", "attempts": "write max", "count": "write max", "requests": "write max", "timeout": "write after"},
+	"Fallback":     {"to": "write service", "content_type": "write type", "code": "write status", "max_stale": "write stale", "cache": "write stale: 5m here, and cache: true beside fallback", "static": "write status, type and body, without this level"},
+	"Mirror":       {"service": "write to", "target": "write to", "percentage": "write percent", "sample": "write percent", "fraction": "write percent: 10 for a tenth"},
+	"Cache":        {"ttl": "write default_ttl", "max_age": "write default_ttl", "size": "write max_bytes", "max_size": "write max_bytes", "max_object_size": "write max_object", "stale": "write stale_if_error", "enabled": "remove it: a cache that is there is on", "methods": "remove it: answers to GET are kept", "vary": "remove it: the service says it in the header Vary"},
+	"Fault":        {"status": "write abort", "error": "write abort", "latency": "write delay", "percent": "write delay_percent or abort_percent", "percentage": "write delay_percent or abort_percent"},
+	"TLS":          {"certificate": "write cert", "cert_file": "write cert", "crt": "write cert", "private_key": "write key", "key_file": "write key", "chain": "append the chain to the file of cert", "ca": "client certificates are not there yet in this version", "client_ca": "client certificates are not there yet in this version", "acme": "certificates are not fetched yet in this version: name the files in cert and key", "auto": "certificates are not fetched yet in this version: name the files in cert and key"},
+	"Concurrency":  {"limit": "write max", "min": "remove it: with adaptive: true the limit is found below max", "auto": "write adaptive: true"},
+	"Database":     {"type": "write engine", "kind": "write engine", "driver": "write engine", "url": "remove it: banyan makes the database and tells its address in DATABASE_URL", "path": "remove it: banyan makes the file and tells its path in DATABASE_PATH"},
+	"Volume":       {"path": "remove it: banyan chooses the path and tells it in the variable env", "source": "write name", "target": "write env, the variable that tells the path", "variable": "write env", "type": "remove it: a volume is always a directory"},
+	"Resources":    {"limits": "remove this level: " + useRes, "requests": "remove this level: " + useRes, "reservations": "remove this level: " + useRes, "cpus": "write cpu", "mem": "write memory", "memory_limit": "write memory"},
+	"Probe":        probeKeys,
+	"Update":       updateKeys,
+	"Secret":       {"external": "write NAME: {} and set the value by: banyan secret set NAME", "name": "remove it: the key is the name", "value": "a secret's value does not belong in this file: set it by: banyan secret set NAME", "env": "write environment", "path": "write file"},
+	"Bus":          busKeys,
+	"Topic":        topicKeys,
+	"Retention":    retentionKeys,
+	"Subscription": subscriptionKeys,
+	"Backoff":      backoffKeys,
+	"Saga":         sagaKeys,
+	"SagaStep":     stepKeys,
+	"StepCall":     stepRequestKeys,
+	"StepUndo":     stepRequestKeys,
+	"StepRetry":    backoffKeys,
+	"StepWait":     {"timeout": "write deadline", "for": "write deadline", "filter": "write where", "match": "write where", "if": "write where", "event": "write topic", "on_timeout": "write else", "otherwise": "write else"},
+	"Dependency":   {"restart": "remove it", "required": "remove it"},
 }
 
 var topKeys = map[string]string{
@@ -58,9 +68,6 @@ var topKeys = map[string]string{
 	"kind":        "this looks like a Kubernetes object; an app file begins with name: and services:",
 	"metadata":    "write name: at the top",
 	"spec":        "write its keys at the top, without spec:",
-	"topics":      noEvents,
-	"events":      noEvents,
-	"sagas":       "sagas are not there yet in this version",
 	"ingress":     "write gateway",
 	"proxy":       "write gateway",
 	"cron":        "write jobs: {NAME: {command: …, schedule: …}}",
@@ -94,12 +101,6 @@ var serviceKeys = map[string]string{
 	"strategy":           "it belongs below update: write update: {strategy: …}",
 	"rollout":            "write update: {strategy: rolling}",
 	"stop_timeout":       "write stop_grace_period",
-	"publishes":          noEvents,
-	"subscribes":         noEvents,
-	"topics":             noEvents,
-	"events":             noEvents,
-	"saga":               "sagas are not there yet in this version",
-	"steps":              "sagas are not there yet in this version",
 	"routes":             "routes stand below gateway: write gateway: {routes: [{path: /, to: NAME}]}",
 	"route":              "routes stand below gateway: write gateway: {routes: [{path: /, to: NAME}]}",
 	"path":               "routes stand below gateway: write gateway: {routes: [{path: …, to: NAME}]}",
@@ -217,6 +218,7 @@ var routeKeys = withPolicyKeys(map[string]string{
 	"strip_prefix": "write rewrite: /, which replaces the matched prefix", "strip": "write rewrite: /, which replaces the matched prefix", "rewrite_path": "write rewrite",
 	"ratelimit": "write rate_limit: {requests: 50, per: 1s}", "limit": "write rate_limit: {requests: 50, per: 1s}",
 	"weight": "splitting traffic is not there yet in this version", "split": "splitting traffic is not there yet in this version",
+	"tunnel": "write host: NAME and connect: true", "tcp": "write host: NAME and connect: true",
 	"jwt":           "jwt stands below gateway:; a route says auth: required",
 	"max_body_size": "write max_body", "middleware": "write what it does: auth, rate_limit, cors, rewrite", "port": "remove it: the service's name is enough",
 })

@@ -32,6 +32,8 @@ var (
 	_ nodeReader = (*Balance)(nil)
 	_ nodeReader = (*Cache)(nil)
 	_ nodeReader = (*Concurrency)(nil)
+	_ nodeReader = (*Subscription)(nil)
+	_ nodeReader = (*StepUndo)(nil)
 )
 
 func (c *Command) readNode(d *decoder, n *node, path string) {

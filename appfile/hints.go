@@ -21,6 +21,8 @@ var titles = map[string]string{
 	"Fallback": "fallback", "Mirror": "mirror", "Cache": "cache", "Fault": "fault", "Dependency": "a dependency",
 	"Database": "database", "Volume": "a volume", "Resources": "resources",
 	"Probe": "a probe", "Update": "update", "Secret": "a secret",
+	"Bus": "bus", "Topic": "a topic", "Retention": "retention", "Subscription": "a subscription", "Backoff": "backoff",
+	"Saga": "a saga", "SagaStep": "a step", "StepCall": "call", "StepUndo": "undo", "StepRetry": "retry", "StepWait": "wait",
 }
 
 // unknownKey says which key was meant, or where it belongs.
@@ -31,6 +33,9 @@ func (d *decoder) unknownKey(t reflect.Type, e entry) (message, fix string) {
 		return title + " has an empty key", "write a key before the colon"
 	}
 	if fix, ok := foreignKeys[t.Name()][e.key]; ok {
+		return message, fix
+	}
+	if fix, ok := busForeign(t.Name(), e.key); ok {
 		return message, fix
 	}
 	if fix, ok := containerKeys[e.key]; ok && (t.Name() == "Service" || t.Name() == "Job") {
@@ -191,7 +196,7 @@ func (d *decoder) mappingFix(n *node, key string, t reflect.Type) string {
 	case "Secret":
 		return fmt.Sprintf("write %s: {file: %s} or %s: {environment: VARIABLE}", key, val, key)
 	}
-	return policyFix(n, val, t.Name())
+	return orElse(busFix(n, key, val, t.Name()), policyFix(n, val, t.Name()))
 }
 
 var (
@@ -228,12 +233,15 @@ func probeFix(n *node, key, val string) string {
 // notMap is notMapping for maps by name.
 func (d *decoder) notMap(n *node, id string) {
 	form := map[string][2]string{
-		"App.Services":  {"services", "write services: {NAME: {command: …}}, or each name and a colon on a line of its own"},
-		"App.Jobs":      {"jobs", "write jobs: {NAME: {command: …}}"},
-		"App.Secrets":   {"secrets", "write secrets: {NAME: {file: PATH}}, or secrets: {NAME: {}} for one that banyan secret set fills"},
-		"JWT.Forward":   {"forward", "write forward: {sub: X-User-Id}"},
-		"Route.Headers": {"headers", "write headers: {X-Name: value}"},
-		"Route.Query":   {"query", `write query: {name: "value"}`},
+		"App.Services":       {"services", "write services: {NAME: {command: …}}, or each name and a colon on a line of its own"},
+		"App.Jobs":           {"jobs", "write jobs: {NAME: {command: …}}"},
+		"App.Secrets":        {"secrets", "write secrets: {NAME: {file: PATH}}, or secrets: {NAME: {}} for one that banyan secret set fills"},
+		"JWT.Forward":        {"forward", "write forward: {sub: X-User-Id}"},
+		"Route.Headers":      {"headers", "write headers: {X-Name: value}"},
+		"App.Topics":         {"topics", "write topics: {order.placed: {key: subject}}; one with all defaults need not be here"},
+		"App.Sagas":          {"sagas", "write sagas: {NAME: {steps: […]}}"},
+		"Service.Subscribes": {"subscribes", "write the path that receives each topic's events: subscribes: {order.placed: /events/order-placed}"},
+		"Route.Query":        {"query", `write query: {name: "value"}`},
 	}[id]
 	fix := form[1]
 	if n.kind == listKind && len(n.items) > 0 && n.items[0].kind == mapKind {
@@ -267,6 +275,8 @@ func (d *decoder) notList(n *node, id string) {
 			fix = fmt.Sprintf("write volumes: [%s:%s]", n.entries[0].key, n.entries[0].val.text)
 		}
 		d.problem(n.pos(), message, fix)
+	case strings.HasSuffix(id, ".Publishes") && n.kind == mapKind && len(n.entries) > 0:
+		d.problem(n.pos(), message, fmt.Sprintf("write publishes: [%s]; what is said about a topic stands at the top: topics: {%s: {…}}", n.entries[0].key, n.entries[0].key))
 	case n.kind == scalarKind:
 		d.problem(n.pos(), message, fmt.Sprintf("write %s: [%s]", key, yamlText(n)))
 	default:
@@ -294,7 +304,9 @@ var structTypes = []reflect.Type{
 	reflect.TypeFor[Outlier](), reflect.TypeFor[Balance](), reflect.TypeFor[Hedge](), reflect.TypeFor[Fallback](),
 	reflect.TypeFor[Mirror](), reflect.TypeFor[Cache](), reflect.TypeFor[Fault](), reflect.TypeFor[Dependency](), reflect.TypeFor[Database](),
 	reflect.TypeFor[Volume](), reflect.TypeFor[Resources](), reflect.TypeFor[Probe](), reflect.TypeFor[Update](),
-	reflect.TypeFor[Secret](),
+	reflect.TypeFor[Secret](), reflect.TypeFor[Bus](), reflect.TypeFor[Topic](), reflect.TypeFor[Retention](),
+	reflect.TypeFor[Subscription](), reflect.TypeFor[Backoff](), reflect.TypeFor[Saga](), reflect.TypeFor[SagaStep](),
+	reflect.TypeFor[StepCall](), reflect.TypeFor[StepUndo](), reflect.TypeFor[StepRetry](), reflect.TypeFor[StepWait](),
 }
 
 // autoscaling answers replicas: {min, max}.

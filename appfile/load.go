@@ -22,6 +22,10 @@ type Options struct {
 	// Profiles include the services and jobs that name one of them; "*"
 	// includes all.
 	Profiles []string
+	// Check finds what this package cannot: whether the expressions of sagas and
+	// the schemas of topics mean something. It is asked about an app without other
+	// mistakes; dir is the app file's directory, empty for Parse. nil: no such check.
+	Check func(app *App, dir string) []Finding
 	// Lookup returns the value of ${env.NAME}. nil: [os.LookupEnv].
 	Lookup func(name string) (string, bool)
 }
@@ -133,6 +137,9 @@ func (l *loader) finish(f *File, root *node) (*File, error) {
 	v.selectProfiles(l.options.Profiles)
 	if l.dir != "" {
 		v.disk(l.dir, l.display, l.options.Lookup)
+	}
+	if l.options.Check != nil && len(l.problems) == 0 {
+		v.findings(l.options.Check(app, l.dir))
 	}
 	if len(l.problems) > 0 {
 		return nil, l.problems.sorted(l.files...)

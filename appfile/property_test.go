@@ -57,6 +57,9 @@ func drawApp(t *rapid.T) *App {
 			Retries: rapid.IntRange(0, 100).Draw(t, "retries"), Schedule: rapid.SampledFrom([]string{"", "@daily", "1 2 3 * *"}).Draw(t, "schedule"),
 		}
 	}
+	if rapid.Bool().Draw(t, "topics") {
+		a.Topics = map[string]*Topic{"placed": drawTopic(t), "unused": nil}
+	}
 	if rapid.Bool().Draw(t, "gateway") {
 		a.Gateway = drawGateway(t, n)
 	}
@@ -69,6 +72,12 @@ func drawService(t *rapid.T, i int) *Service {
 		StopGracePeriod: maybe(t, seconds), StartTimeout: seconds.Draw(t, "start"), Owner: words.Draw(t, "owner"),
 		Protocol: rapid.SampledFrom([]string{"", "http", "h2c"}).Draw(t, "protocol"),
 		Update:   maybe(t, rapid.Map(rapid.SampledFrom(strategies), func(s string) Update { return Update{Strategy: s} })),
+	}
+	if rapid.Bool().Draw(t, "publishes") {
+		s.Publishes = []string{"placed", fmt.Sprintf("of.s%d", i)}
+	}
+	if rapid.Bool().Draw(t, "subscribes") {
+		s.Subscribes = map[string]*Subscription{"placed": drawSubscription(t), "others": {Path: "/events"}}
 	}
 	if rapid.Bool().Draw(t, "limited") {
 		s.Concurrency = &Concurrency{Max: rapid.IntRange(1, 1000).Draw(t, "max"), Adaptive: rapid.Bool().Draw(t, "adaptive")}
@@ -89,6 +98,24 @@ func drawService(t *rapid.T, i int) *Service {
 		s.DependsOn = DependsOn{callee: &Dependency{Condition: rapid.SampledFrom(conditions[:2]).Draw(t, "condition")}}
 	}
 	return s
+}
+
+func drawSubscription(t *rapid.T) *Subscription {
+	first := seconds.Draw(t, "first")
+	return &Subscription{
+		Path: "/placed", From: rapid.SampledFrom([]string{"", FromNew, FromAll, "2026-11-01T00:00:00Z"}).Draw(t, "from"),
+		Concurrency: rapid.IntRange(0, 1000).Draw(t, "concurrency"), Timeout: seconds.Draw(t, "timeout"),
+		MaxAttempts: maybe(t, rapid.IntRange(0, 20)), DeadLetter: rapid.SampledFrom([]string{"", "failed"}).Draw(t, "dead letter"),
+		Backoff: maybe(t, rapid.SampledFrom([]Backoff{{}, {First: first}, {Most: first}, {First: first, Most: first + 1}})),
+	}
+}
+
+func drawTopic(t *rapid.T) *Topic {
+	return &Topic{
+		Key: maybe(t, rapid.SampledFrom([]string{"", "subject", "customer"})), MaxEvent: Bytes(rapid.IntRange(0, 1<<20).Draw(t, "max_event")),
+		DedupWindow: maybe(t, rapid.Map(rapid.IntRange(0, 604_800), func(n int) Duration { return Duration(n) * Duration(time.Second) })),
+		Retention:   maybe(t, rapid.Just(Retention{Full: FullDropOldest})), Schema: rapid.SampledFrom([]string{"", "a.json"}).Draw(t, "schema"),
+	}
 }
 
 // drawPolicy makes any valid policy; other is a service that can stand in, where there is one.

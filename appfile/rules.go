@@ -32,6 +32,7 @@ var (
 	protocols     = []string{"http", "h2c", "tcp"}
 	strategies    = []string{"rolling", "recreate"}
 	balances      = []string{"p2c", "round_robin", "least_request", balanceHash}
+	stepMethods   = []string{"POST", "PUT", "PATCH", "DELETE", "GET"}
 	conditions    = []string{"service_ready", "service_started", "job_completed", "service_healthy", "service_completed_successfully"}
 )
 
@@ -41,82 +42,111 @@ const balanceHash = "hash"
 // percent is for shares of requests, where none makes no sense.
 var percent = rule{max: 100, above: true}
 
+// upToHour is for requests whose receivers may be slow.
+var upToHour = rule{max: float64(time.Hour), above: true}
+
 // maxReplicas keeps a slip of the finger from starting a million programs.
 const maxReplicas = 1000
 
 // fieldRules are the bounds by Type.Field.
 var fieldRules = map[string]rule{
-	"Gateway.MaxHeader":       from(1 << 10),
-	"Gateway.MaxBody":         positive(),
-	"Gateway.HeaderTimeout":   positive(),
-	"Gateway.IdleTimeout":     positive(),
-	"JWT.Algorithms":          oneOf(jwtAlgorithms...),
-	"JWT.Leeway":              {max: float64(time.Hour), above: true},
-	"Route.Auth":              oneOf("none", "optional", "required"),
-	"Route.MaxBody":           from(0),
-	"RateLimit.Requests":      between(1, 1e9),
-	"RateLimit.Per":           {min: float64(time.Millisecond), max: float64(24 * time.Hour)},
-	"RateLimit.Burst":         between(1, 1e9),
-	"RateLimit.By":            oneOf("address", "subject"),
-	"CORS.MaxAge":             positive(),
-	"Service.Protocol":        oneOf(protocols...),
-	"Service.ProxyProtocol":   between(1, 2),
-	"Service.Port":            between(1, 65535),
-	"Service.Replicas":        between(0, maxReplicas),
-	"Service.Restart":         oneOf("always", "on-failure", "no"),
-	"Service.StopGracePeriod": from(0),
-	"Service.DrainTimeout":    from(0),
-	"Service.StartTimeout":    positive(),
-	"Service.BuildTimeout":    positive(),
-	"Concurrency.Max":         between(1, 1e6),
-	"Job.BuildTimeout":        positive(),
-	"Job.Timeout":             from(0),
-	"Job.Retries":             between(0, 100),
-	"Policy.Timeout":          from(0),
-	"Policy.TryTimeout":       from(0),
-	"Policy.Retries":          between(0, 10),
-	"Policy.RetryBudget":      {max: 1, above: true},
-	"Policy.Bulkhead":         from(1),
-	"Breaker.FailureRatio":    {max: 1, above: true},
-	"Breaker.MinRequests":     between(1, 1e6),
-	"Breaker.Window":          positive(),
-	"Breaker.OpenFor":         positive(),
-	"Outlier.Errors":          between(0, 1e6),
-	"Outlier.Base":            positive(),
-	"Outlier.Max":             positive(),
-	"Outlier.MaxPercent":      between(1, 100),
-	"Balance.By":              oneOf(balances...),
-	"Hedge.After":             positive(),
-	"Hedge.Max":               between(1, 10),
-	"Fallback.Stale":          from(0),
-	"Fallback.Status":         between(200, 599),
-	"Mirror.Percent":          percent,
-	"Cache.MaxBytes":          positive(),
-	"Cache.MaxObject":         positive(),
-	"Cache.DefaultTTL":        from(0),
-	"Cache.StaleIfError":      from(0),
-	"Fault.Delay":             from(0),
-	"Fault.DelayPercent":      percent,
-	"Fault.Abort":             between(200, 599),
-	"Fault.AbortPercent":      percent,
-	"Dependency.Condition":    oneOf(conditions...),
-	"Database.Engine":         oneOf("sqlite"),
-	"Resources.CPU":           between(0, 4096),
-	"Resources.Memory":        from(0),
-	"Probe.InitialDelay":      from(0),
-	"Probe.Period":            positive(),
-	"Probe.Timeout":           positive(),
-	"Probe.SuccessThreshold":  between(1, 1000),
-	"Probe.FailureThreshold":  between(1, 1000),
-	"Update.Strategy":         oneOf(strategies...),
+	"Gateway.MaxHeader":        from(1 << 10),
+	"Gateway.MaxBody":          positive(),
+	"Gateway.HeaderTimeout":    positive(),
+	"Gateway.IdleTimeout":      positive(),
+	"JWT.Algorithms":           oneOf(jwtAlgorithms...),
+	"JWT.Leeway":               {max: float64(time.Hour), above: true},
+	"Route.Auth":               oneOf("none", "optional", "required"),
+	"Route.MaxBody":            from(0),
+	"RateLimit.Requests":       between(1, 1e9),
+	"RateLimit.Per":            {min: float64(time.Millisecond), max: float64(24 * time.Hour)},
+	"RateLimit.Burst":          between(1, 1e9),
+	"RateLimit.By":             oneOf("address", "subject"),
+	"CORS.MaxAge":              positive(),
+	"Service.Protocol":         oneOf(protocols...),
+	"Service.ProxyProtocol":    between(1, 2),
+	"Service.Port":             between(1, 65535),
+	"Service.Replicas":         between(0, maxReplicas),
+	"Service.Restart":          oneOf("always", "on-failure", "no"),
+	"Service.StopGracePeriod":  from(0),
+	"Service.DrainTimeout":     from(0),
+	"Service.StartTimeout":     positive(),
+	"Service.BuildTimeout":     positive(),
+	"Concurrency.Max":          between(1, 1e6),
+	"Job.BuildTimeout":         positive(),
+	"Job.Timeout":              from(0),
+	"Job.Retries":              between(0, 100),
+	"Policy.Timeout":           from(0),
+	"Policy.TryTimeout":        from(0),
+	"Policy.Retries":           between(0, 10),
+	"Policy.RetryBudget":       {max: 1, above: true},
+	"Policy.Bulkhead":          from(1),
+	"Breaker.FailureRatio":     {max: 1, above: true},
+	"Breaker.MinRequests":      between(1, 1e6),
+	"Breaker.Window":           positive(),
+	"Breaker.OpenFor":          positive(),
+	"Outlier.Errors":           between(0, 1e6),
+	"Outlier.Base":             positive(),
+	"Outlier.Max":              positive(),
+	"Outlier.MaxPercent":       between(1, 100),
+	"Balance.By":               oneOf(balances...),
+	"Hedge.After":              positive(),
+	"Hedge.Max":                between(1, 10),
+	"Fallback.Stale":           from(0),
+	"Fallback.Status":          between(200, 599),
+	"Mirror.Percent":           percent,
+	"Cache.MaxBytes":           positive(),
+	"Cache.MaxObject":          positive(),
+	"Cache.DefaultTTL":         from(0),
+	"Cache.StaleIfError":       from(0),
+	"Fault.Delay":              from(0),
+	"Fault.DelayPercent":       percent,
+	"Fault.Abort":              between(200, 599),
+	"Fault.AbortPercent":       percent,
+	"Dependency.Condition":     oneOf(conditions...),
+	"Database.Engine":          oneOf("sqlite"),
+	"Resources.CPU":            between(0, 4096),
+	"Resources.Memory":         from(0),
+	"Probe.InitialDelay":       from(0),
+	"Probe.Period":             positive(),
+	"Probe.Timeout":            positive(),
+	"Probe.SuccessThreshold":   between(1, 1000),
+	"Probe.FailureThreshold":   between(1, 1000),
+	"Update.Strategy":          oneOf(strategies...),
+	"Bus.Engine":               oneOf(EngineEmbedded, EngineNATS, EngineKafka, EngineRabbitMQ),
+	"Bus.MaxBytes":             from(16 << 20),
+	"Bus.Accept":               oneOf(acceptMemory, acceptOneCopy),
+	"Topic.Compatibility":      oneOf(CompatibilityBackward, CompatibilityNone),
+	"Topic.DedupWindow":        between(0, float64(7*day)),
+	"Topic.MaxEvent":           between(1, 1<<20),
+	"Retention.Time":           positive(),
+	"Retention.Size":           from(1 << 20),
+	"Retention.Full":           oneOf(FullRefuse, FullDropOldest),
+	"Subscription.Concurrency": between(1, 1000),
+	"Subscription.Timeout":     upToHour,
+	"Subscription.MaxAttempts": between(0, 1e6),
+	"Subscription.Content":     oneOf(ContentBinary, ContentStructured),
+	"Backoff.First":            positive(),
+	"Backoff.Most":             positive(),
+	"Saga.Timeout":             positive(),
+	"Saga.Retention":           positive(),
+	"SagaStep.Timeout":         upToHour,
+	"SagaStep.Delay":           positive(),
+	"StepCall.Method":          oneOf(stepMethods...),
+	"StepUndo.Method":          oneOf(stepMethods...),
+	"StepUndo.Absent":          oneOf("ok", "attention"),
+	"StepRetry.First":          positive(),
+	"StepRetry.Most":           positive(),
+	"StepRetry.For":            positive(),
+	"StepWait.Deadline":        positive(),
+	"StepWait.Else":            oneOf("abort", "continue"),
 }
 
 // required are the fields that must be given, with how.
-var required = map[string]string{
+var required = map[string]string{ //nolint:gosec // examples of values
 	"Service.Command":    "write command: with the program and its arguments",
 	"Job.Command":        "write command: with the program and its arguments",
 	"JWT.JWKS":           "write jwks: with the address of the key set, such as ${services.user.url}/.well-known/jwks.json",
-	"Route.Path":         "write path: / for all paths",
 	"Route.To":           "write to: with the name of a service",
 	"RateLimit.Requests": "write requests: 50, for example",
 	"RateLimit.Per":      "write per: 1s, for example",
@@ -126,6 +156,13 @@ var required = map[string]string{
 	"Concurrency.Max":    "write concurrency: 100, or concurrency: {max: 200, adaptive: true}",
 	"Hedge.After":        "write after: 50ms, for example: about what nine in ten requests take",
 	"Mirror.To":          "write to: with the name of a service",
+	"Subscription.Path":  "write TOPIC: /events/order-placed, for example: the path that receives the events",
+	"Saga.Steps":         "write steps: with a list, such as - {name: reserve, call: {service: stock, path: /reservations}, undo: none}",
+	"StepCall.Service":   "write service: with the name of a service",
+	"StepCall.Path":      "write path: /reservations, for example",
+	"StepWait.Topic":     "write topic: with the name of a topic",
+	"StepWait.Where":     `write where: "event.subject == input.order", for example, which is true for one event alone`,
+	"StepWait.Deadline":  "write deadline: 15m, for example",
 	"Volume.Name":        "write name:",
 	"Volume.Env":         "write env: with the variable that tells the directory's path",
 }
@@ -142,6 +179,7 @@ func (v *validator) walk(s reflect.Value, path string) {
 				continue
 			}
 		}
+		v.available(val, f, at)
 		v.field(val, f, at)
 	}
 }
@@ -156,9 +194,8 @@ func isEmpty(val reflect.Value) bool {
 // subject names the struct at path: "service order", "a route".
 func (v *validator) subject(path string, t reflect.Type) string {
 	parts := strings.Split(path, "\x00")
-	switch {
-	case len(parts) == 2 && t.Name() == "Service", len(parts) == 2 && t.Name() == "Job":
-		return strings.ToLower(t.Name()) + " " + parts[1]
+	if name := t.Name(); len(parts) == 2 && (name == "Service" || name == "Job" || name == "Saga") {
+		return strings.ToLower(name) + " " + parts[1]
 	}
 	return orElse(titles[t.Name()], t.Name())
 }
@@ -315,6 +352,8 @@ func (v *validator) badWord(got string, f field, path string, r rule) {
 		fix = "write address"
 	case f.id == "RateLimit.By" && slices.Contains([]string{"user", "sub", "token"}, got):
 		fix = "write subject"
+	case wordFixes[f.id][simplify(got)] != "":
+		fix = "write " + wordFixes[f.id][simplify(got)]
 	case fix != "":
 	default:
 		if f.id == "Dependency.Condition" {

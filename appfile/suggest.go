@@ -84,6 +84,11 @@ func didYouMean(word string, known []string, prefix string) string {
 	return ""
 }
 
+// Suggest ends a message about a name that is not known: "did you mean x?" if one
+// of the known names is near to it, or else the list of those there are. What
+// names them, as in "services".
+func Suggest(name string, known []string, what string) string { return suggestName(name, known, what) }
+
 // suggestName is didYouMean, or else the list of what there is.
 func suggestName(word string, known []string, what string) string {
 	if s := didYouMean(word, known, ""); s != "" {

@@ -11,6 +11,14 @@ type App struct {
 	Services map[string]*Service `yaml:"services,omitempty" json:"services,omitempty"`
 	// Jobs are programs that run to completion: once, or on a schedule.
 	Jobs map[string]*Job `yaml:"jobs,omitempty" json:"jobs,omitempty"`
+	// Bus says what keeps the events. Default: the embedded engine, where there
+	// are topics.
+	Bus *Bus `yaml:"bus,omitempty" json:"bus,omitempty"`
+	// Topics are the app's topics by name. A topic that a service publishes or
+	// subscribes to, and that is not in the file, is added with its defaults.
+	Topics map[string]*Topic `yaml:"topics,omitempty" json:"topics,omitempty"`
+	// Sagas are the app's sagas by name.
+	Sagas map[string]*Saga `yaml:"sagas,omitempty" json:"sagas,omitempty"`
 	// Secrets says where each secret comes from. A secret that is named here
 	// with neither file nor environment is set by `banyan secret set`.
 	Secrets map[string]*Secret `yaml:"secrets,omitempty" json:"secrets,omitempty"`
@@ -76,7 +84,11 @@ type JWT struct {
 // Route leads requests from outside to a service.
 type Route struct {
 	// Path is a prefix that matches whole segments: /api matches /api and /api/x, not /apix.
-	Path string `yaml:"path" json:"path"`
+	// Required, but for Connect, which has none.
+	Path string `yaml:"path,omitempty" json:"path,omitempty"`
+	// Connect lets clients open tunnels by CONNECT to Host, at any port: their
+	// bytes go to an instance of To, which speaks tcp. Default: false.
+	Connect bool `yaml:"connect,omitempty" json:"connect,omitempty"`
 	// Host is a host name, or *.example.com for one label and more. Empty: any.
 	Host string `yaml:"host,omitempty" json:"host,omitempty"`
 	// Methods are the HTTP methods that match. Empty: all.
@@ -168,6 +180,10 @@ type Service struct {
 	// means one replica and the strategy recreate. Range 1–65535, less
 	// 20000–29999, which Banyan gives out.
 	Port int `yaml:"port,omitempty" json:"port,omitempty"`
+	// Publishes are the topics on which the service may publish. All others are refused.
+	Publishes []string `yaml:"publishes,omitempty" json:"publishes,omitempty"`
+	// Subscribes delivers events to the service, by topic.
+	Subscribes map[string]*Subscription `yaml:"subscribes,omitempty" json:"subscribes,omitempty"`
 	// Database gives the service a database of its own.
 	Database *Database `yaml:"database,omitempty" json:"database,omitempty"`
 	// Volumes are directories that outlive instances and revisions, as
@@ -230,6 +246,8 @@ type Job struct {
 	Secrets ServiceSecrets `yaml:"secrets,omitempty" json:"secrets,omitempty"`
 	// Calls declares the services that the job calls, and how. What is not declared is refused.
 	Calls Calls `yaml:"calls,omitempty" json:"calls,omitempty"`
+	// Publishes are the topics on which the job may publish. All others are refused.
+	Publishes []string `yaml:"publishes,omitempty" json:"publishes,omitempty"`
 	// DependsOn says what a run waits for. Default condition: service_ready for
 	// services, job_completed for jobs.
 	DependsOn DependsOn `yaml:"depends_on,omitempty" json:"depends_on,omitempty"`
@@ -282,6 +300,8 @@ type Dependency struct {
 type Database struct {
 	// Engine is sqlite: a file in the service's data directory. Default: sqlite.
 	Engine string `yaml:"engine,omitempty" json:"engine,omitempty"`
+	// Outbox publishes the rows of the database's table outbox. Default: false.
+	Outbox bool `yaml:"outbox,omitempty" json:"outbox,omitempty"`
 }
 
 // Volume is a directory that outlives instances and revisions.

@@ -31,10 +31,10 @@ var (
 	}
 )
 
-// ParseDuration reads 500ms, 2s, 1m30s, 24h. Units are h, m, s, ms, us and
-// ns; 0 needs none. Negative durations are errors.
+// ParseDuration reads 500ms, 2s, 1m30s, 24h, 7d. Units are d (24 hours), which
+// comes first, h, m, s, ms, us and ns; 0 needs none. Negative durations are errors.
 func ParseDuration(s string) (Duration, error) {
-	d, err := time.ParseDuration(s)
+	d, err := parseDays(s)
 	switch {
 	case err == nil && d < 0:
 		return 0, &formatError{fmt.Sprintf("the duration %s is negative", s), "write " + strings.TrimLeft(s, "-")}
@@ -50,17 +50,43 @@ func ParseDuration(s string) (Duration, error) {
 		if unit == "" {
 			unit = durationWords[strings.ToLower(word)]
 		}
-		if n, err := strconv.ParseFloat(number, 64); err == nil && unit == "" && strings.HasPrefix("days", strings.ToLower(word)) { //nolint:gocritic // any abbreviation of days
-			number, unit = strconv.FormatFloat(n*24, 'f', -1, 64), "h"
+		if unit == "" && strings.HasPrefix("days", strings.ToLower(word)) { //nolint:gocritic // any abbreviation of days
+			unit = "d"
 		}
-		if fixed, err := time.ParseDuration(number + unit); err == nil && unit != "" {
+		if fixed, err := parseDays(number + unit); err == nil && unit != "" {
 			return 0, &formatError{fmt.Sprintf("%s is not a duration", quote(s)), "write " + Duration(fixed).String()}
 		}
 	}
 	if strings.Contains(err.Error(), "invalid duration") && looksHuge(s) {
 		return 0, &formatError{fmt.Sprintf("the duration %s is too long", quote(s)), "the longest is about 290 years"}
 	}
-	return 0, &formatError{fmt.Sprintf("%s is not a duration", quote(s)), "write a number and a unit, such as 500ms, 2s, 1m30s or 24h"}
+	return 0, &formatError{fmt.Sprintf("%s is not a duration", quote(s)), "write a number and a unit, such as 500ms, 2s, 1m30s, 24h or 7d"}
+}
+
+var leadingDays = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)d(.*)$`)
+
+// parseDays is time.ParseDuration for texts that may begin with days.
+func parseDays(s string) (time.Duration, error) {
+	m := leadingDays.FindStringSubmatch(s)
+	if m == nil {
+		return time.ParseDuration(s)
+	}
+	days, err := strconv.ParseFloat(m[1], 64)
+	if err != nil || days*float64(day) >= math.MaxInt64 {
+		return 0, fmt.Errorf("time: invalid duration %q", s)
+	}
+	d := time.Duration(days * float64(day))
+	if m[2] == "" {
+		return d, nil
+	}
+	rest, err := time.ParseDuration(m[2])
+	switch {
+	case err != nil:
+		return 0, err
+	case strings.HasPrefix(m[2], "-") || strings.HasPrefix(m[2], "+") || d > math.MaxInt64-rest:
+		return 0, fmt.Errorf("time: invalid duration %q", s)
+	}
+	return d + rest, nil
 }
 
 func looksHuge(s string) bool {
@@ -72,8 +98,11 @@ func looksHuge(s string) bool {
 	return digits > 6 && ok
 }
 
-// String writes the shortest form: 1m30s, 2h, 500ms.
+// String writes the shortest form: 1m30s, 2h, 500ms; whole days from two on are 2d.
 func (d Duration) String() string {
+	if d >= 2*day && d%day == 0 {
+		return strconv.FormatInt(int64(d/day), 10) + "d"
+	}
 	s := time.Duration(d).String()
 	if strings.HasSuffix(s, "m0s") {
 		s = s[:len(s)-2]

@@ -108,6 +108,8 @@ func (v *validator) all() {
 	}
 	v.fixedPorts()
 	v.cycles()
+	v.bus()
+	v.sagas()
 }
 
 var (
@@ -207,6 +209,13 @@ func (v *validator) serviceNames() []string { return slices.Sorted(maps.Keys(v.a
 
 // cycles reports each knot of depends_on once. Calls may be cyclic.
 func (v *validator) cycles() {
+	names := slices.Concat(v.serviceNames(), slices.Sorted(maps.Keys(v.app.Jobs)))
+	knots(names, func(name string) []string { return slices.Sorted(maps.Keys(v.dependsOn(name))) }, v.cycle)
+}
+
+// knots finds circles in a graph: each as its names in order, the first again
+// at its end.
+func knots(names []string, next func(string) []string, found func(circle []string)) {
 	const (
 		unseen = iota
 		open
@@ -218,23 +227,18 @@ func (v *validator) cycles() {
 	visit = func(name string) {
 		state[name] = open
 		stack = append(stack, name)
-		for _, dep := range slices.Sorted(maps.Keys(v.dependsOn(name))) {
-			switch state[dep] {
+		for _, other := range next(name) {
+			switch state[other] {
 			case unseen:
-				visit(dep)
+				visit(other)
 			case open:
-				v.cycle(append(slices.Clone(stack[slices.Index(stack, dep):]), dep))
+				found(append(slices.Clone(stack[slices.Index(stack, other):]), other))
 			}
 		}
 		stack = stack[:len(stack)-1]
 		state[name] = done
 	}
-	for _, name := range slices.Sorted(maps.Keys(v.app.Services)) {
-		if state[name] == unseen {
-			visit(name)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(v.app.Jobs)) {
+	for _, name := range names {
 		if state[name] == unseen {
 			visit(name)
 		}

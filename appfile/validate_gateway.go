@@ -44,7 +44,7 @@ func (v *validator) gateway(g *Gateway) {
 // routeKey is what a route matches, in one form.
 func routeKey(r *Route) string {
 	methods := slices.Sorted(slices.Values(r.Methods))
-	parts := []string{strings.ToLower(r.Host), r.Path, strings.Join(slices.Compact(methods), ",")}
+	parts := []string{strings.ToLower(r.Host), r.Path, strings.Join(slices.Compact(methods), ","), strconv.FormatBool(r.Connect)}
 	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
 		parts = append(parts, strings.ToLower(name)+"="+r.Headers[name])
 	}
@@ -66,6 +66,9 @@ func (v *validator) duplicateRoute(r *Route, i, first int) {
 	what := r.Path
 	if r.Host != "" {
 		what = r.Host + what
+	}
+	if r.Connect {
+		what = "CONNECT " + what
 	}
 	v.report(at, fmt.Sprintf("this route for %s matches the same requests as %s", what, earlier), "remove one of them, or tell them apart by host, methods, headers or query")
 }
@@ -193,10 +196,19 @@ func (v *validator) route(g *Gateway, r *Route, path string) {
 	if r.To != "" {
 		v.routeTarget(r, path)
 	}
+	switch at := join(path, "path"); {
+	case r.Connect:
+		v.tunnel(r, path)
+	case r.Path == "" && !v.isBad(at) && !v.wantsTunnel(r, path):
+		v.report(at, "a route has no path", "write path: / for all paths")
+	}
 	v.routePath(join(path, "path"), "path", r.Path)
 	v.routePath(join(path, "rewrite"), "rewrite", r.Rewrite)
 	v.host(join(path, "host"), r.Host)
 	v.methods(join(path, "methods"), r.Methods, false)
+	if i := slices.Index(r.Methods, "CONNECT"); i >= 0 && !r.Connect {
+		v.report(join(path, "methods", strconv.Itoa(i)), "CONNECT has no path that could match", "write - {host: NAME, to: SERVICE, connect: true} for tunnels")
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
 		at := join(path, "headers", name)
 		switch {
@@ -220,7 +232,7 @@ func (v *validator) route(g *Gateway, r *Route, path string) {
 	if r.CORS != nil {
 		v.cors(join(path, "cors"), r.CORS)
 	}
-	v.policy(edge{path: path, callee: r.To}, &r.Policy)
+	v.policy(edge{path: path, callee: r.To, connect: r.Connect}, &r.Policy)
 }
 
 func (v *validator) routeTarget(r *Route, path string) {
@@ -233,8 +245,10 @@ func (v *validator) routeTarget(r *Route, path string) {
 		v.report(at, fmt.Sprintf("the route leads to %s, which is not a service of this app", quote(r.To)), "write the service's name alone: "+suggestName(hostOf(r.To), v.serviceNames(), "services"))
 	case !ok:
 		v.report(at, fmt.Sprintf("the route leads to %s, which is not a service of this app", quote(r.To)), suggestName(r.To, v.serviceNames(), "services"))
-	case s != nil && s.Protocol == "tcp":
-		v.report(at, fmt.Sprintf("the route leads to %s, which speaks tcp, and routes lead HTTP requests", r.To), "write protocol: http or h2c in the service, or remove the route")
+	case s != nil && s.Protocol == ProtocolTCP && !r.Connect && !v.isBad(join(path, "connect")):
+		v.report(at, fmt.Sprintf("the route leads to %s, which speaks tcp, and routes lead HTTP requests", r.To), "write protocol: http or h2c in the service, or host: and connect: true in the route for tunnels")
+	case s != nil && s.Protocol != ProtocolTCP && r.Connect:
+		v.report(at, fmt.Sprintf("the tunnel leads to %s, which speaks %s, and requests in it would pass all routes by", r.To, orElse(s.Protocol, "http")), "name a service with protocol: tcp, or remove connect and write path: /")
 	}
 }
 

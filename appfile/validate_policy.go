@@ -13,12 +13,14 @@ type edge struct {
 	path   string
 	caller string // empty: the gateway
 	callee string
+	// connect: a route of the gateway that takes CONNECT.
+	connect bool
 }
 
 // policy checks what concerns more than one key of a call or a route.
 func (v *validator) policy(e edge, p *Policy) {
 	if s := v.app.Services[e.callee]; s != nil && s.Protocol == ProtocolTCP {
-		if e.caller != "" { // a route to it is refused as such
+		if e.caller != "" || e.connect { // another route to it is refused as such
 			v.streamPolicy(e, p)
 		}
 		return

@@ -299,9 +299,7 @@ func (v *validator) probe(p program, key string, probe *Probe) {
 	case len(kinds) > 1:
 		v.report(join(path, kinds[1]), fmt.Sprintf("%s of %s has %s", key, p.name, strings.Join(kinds, " and ")), "keep one of them")
 	}
-	if probe.HTTP != "" {
-		v.probePath(join(path, "http"), probe.HTTP)
-	}
+	v.requestPath(join(path, "http"), "http", probe.HTTP)
 	if probe.Log != "" {
 		at := join(path, "log")
 		if key == "liveness" {
@@ -314,23 +312,6 @@ func (v *validator) probe(p program, key string, probe *Probe) {
 	if key == "liveness" && probe.SuccessThreshold > 1 {
 		v.report(join(path, "success_threshold"), "success_threshold of liveness can only be 1, as in Kubernetes", "remove it")
 	}
-}
-
-func (v *validator) probePath(path, http string) {
-	if strings.HasPrefix(http, "/") && !strings.ContainsAny(http, " #\r\n\t") {
-		return
-	}
-	fix := "write a path such as /healthz"
-	rest := http
-	if _, after, ok := strings.Cut(http, "://"); ok {
-		rest = after
-	}
-	if i := strings.IndexByte(rest, '/'); i >= 0 && !strings.ContainsAny(rest[i:], " #\r\n\t") {
-		fix = "write " + rest[i:] + ": the service's own address is put before it"
-	} else if !strings.ContainsAny(http, " #:\r\n\t") {
-		fix = "write /" + http
-	}
-	v.report(path, fmt.Sprintf("http must be a path, not %s", quote(http)), fix)
 }
 
 // firstLeased and lastLeased bound the ports that banyan gives out.

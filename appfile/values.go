@@ -2,7 +2,7 @@ package appfile
 
 import "time"
 
-// Duration is a time.Duration written as 500ms, 2s, 1m30s, 24h.
+// Duration is a time.Duration written as 500ms, 2s, 1m30s, 24h, 7d (a day is 24 hours).
 type Duration time.Duration
 
 // Bytes is a number of bytes written as 512, 64Ki, 128Mi, 1Gi (powers of 1024) or 10k, 5M, 1G (of 1000).

@@ -18,10 +18,26 @@ func TestDurationText(t *testing.T) {
 	for text, want := range map[string]time.Duration{
 		"500ms": 500 * time.Millisecond, "2s": 2 * time.Second, "1m30s": 90 * time.Second, "24h": 24 * time.Hour,
 		"0s": 0, "10m": 10 * time.Minute, "1h0m5s": time.Hour + 5*time.Second, "1h30m": 90 * time.Minute,
+		"2d": 48 * time.Hour, "7d": 168 * time.Hour, "49h": 49 * time.Hour, "106751d": 106751 * 24 * time.Hour,
 	} {
 		d, err := ParseDuration(text)
 		if err != nil || time.Duration(d) != want || d.String() != text {
 			t.Errorf("%s: %v, %v, written as %s", text, time.Duration(d), err, d)
+		}
+	}
+}
+
+func TestDays(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"1d": 24 * time.Hour, "1d12h": 36 * time.Hour, "1.5d": 36 * time.Hour, "0d": 0, "2d1h1m1s1ms": 49*time.Hour + time.Minute + 1001*time.Millisecond,
+	} {
+		if d, err := ParseDuration(text); err != nil || time.Duration(d) != want {
+			t.Errorf("%s: %v, %v", text, time.Duration(d), err)
+		}
+	}
+	for _, text := range []string{"1h1d", "1d2d", "-1d", "1d-1h", "1d+1h", "d", "1D", "1 d", "106752d", "106751d24h", "1d1"} {
+		if d, err := ParseDuration(text); err == nil {
+			t.Errorf("%q is taken as %v", text, d)
 		}
 	}
 }
@@ -109,6 +125,7 @@ func TestShortForms(t *testing.T) {
 		{`{"concurrency": 100}`, `{"concurrency": {"max": 100}}`},
 		{`{"calls": {"a": {"balance": "round_robin"}}}`, `{"calls": {"a": {"balance": {"by": "round_robin"}}}}`},
 		{`{"calls": {"a": {"cache": true}}}`, `{"calls": {"a": {"cache": {}}}}`},
+		{`{"subscribes": {"a": "/a"}}`, `{"subscribes": {"a": {"path": "/a"}}}`},
 		{`{"update": "recreate"}`, `{"update": {"strategy": "recreate"}}`},
 	} {
 		var want, viaJSON, viaYAML Service

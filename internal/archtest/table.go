@@ -14,14 +14,25 @@ const (
 	early     = "internal/driver/process/launch/early"
 	harness   = "internal/driver/drivertest"
 	fault     = "internal/fault"
+	ce        = "internal/cloudevent"
+	flow      = "internal/bus/flow"
+	bus       = "internal/bus"
+	progress  = "internal/bus/progress"
+	sqlite    = "internal/sqlite"
+	events    = "internal/bus/engine"
+	fsys      = "internal/bus/journal/fsys"
+	fsystest  = "internal/bus/journal/fsystest"
+	enginest  = "internal/bus/enginetest"
 	gateway   = "internal/gateway"
 	link      = "internal/link"
+	socket    = "internal/socket"
 	model     = "internal/model"
 	proxy     = "internal/proxy"
 	message   = "internal/proxy/message"
 	http1     = "internal/proxy/h1"
 	http2     = "internal/proxy/h2"
 	hpack     = "internal/proxy/h2/hpack"
+	h2spec    = "internal/proxy/h2/h2spec"
 	loop      = "internal/proxy/loop"
 	policy    = "internal/proxy/policy"
 	cache     = "internal/proxy/cache"
@@ -30,6 +41,7 @@ const (
 	secret    = "internal/secret"
 	dataplane = "internal/dataplane"
 	admin     = "internal/admin"
+	services  = "internal/serviceapi"
 	ignore    = "internal/ignore"
 	cli       = "internal/cli"
 	screen    = "internal/cli/screen"
@@ -41,13 +53,14 @@ const (
 	probe     = "internal/probe"
 	build     = "internal/build"
 	ports     = "internal/ports"
+	outbox    = "internal/outbox"
 )
 
 // vocabulary is what every engine may speak.
 var vocabulary = []string{appfile, fault, model}
 
 // engines are what the daemon wires together.
-var engines = []string{state, reconcile, logs, probe, build, ports, secret, route, dataplane}
+var engines = []string{state, reconcile, logs, probe, build, ports, secret, route, dataplane, outbox}
 
 const (
 	leafWhy = "it is a leaf that everybody uses, so it uses nobody"
@@ -69,6 +82,8 @@ var table = []room{
 	// The shared vocabulary.
 	{name: appfile, why: leafWhy},
 	{name: fault, why: leafWhy},
+	{name: ce, why: leafWhy},
+	{name: sqlite, imports: []string{fault}, why: "it opens files for those that keep something in them and knows nothing of what"},
 	{name: ignore, why: "the build and the CLI's watch must agree on what a source is, and it knows nothing else"},
 	{name: model, imports: []string{appfile}, why: "it adds the observed half to the app file's desired half and depends on that alone"},
 
@@ -84,8 +99,29 @@ var table = []room{
 	{name: build, imports: with(vocabulary, ignore), why: engineWhy},
 	{name: ports, imports: vocabulary, why: engineWhy},
 	{name: secret, imports: vocabulary, why: engineWhy},
+	{name: outbox, imports: with(vocabulary, ce), why: engineWhy},
 	{name: route, imports: vocabulary, why: engineWhy},
 	{name: dataplane, imports: with(vocabulary, account, link, route), tests: []string{proxy}, why: "it keeps the data plane alive and feeds it: " + engineWhy},
+
+	// The bus.
+	{name: events, imports: []string{fault}, why: "it is what engines and the bus agree on, and nothing of either"},
+	{name: enginest, imports: []string{events, fault}, why: "an engine is tested by what it promises, not by how it does it"},
+	{name: fsys, why: leafWhy},
+	{name: fsystest, imports: []string{fsys}, why: "it stands for a disk and does not know what is on it"},
+	{
+		name:    "internal/bus/journal",
+		imports: []string{events, fsys, fault},
+		tests:   []string{enginest, fsystest},
+		why:     "an engine of the bus keeps events and knows nothing of who publishes them or what becomes of them",
+	},
+	{name: flow, imports: []string{"internal/bus/engine"}, why: "it decides what is delivered when and does nothing itself, so that it can be tested as a function"},
+	{name: progress, imports: []string{events, fault, sqlite}, why: "it keeps what the bus hands it and decides nothing"},
+	{
+		name:    bus,
+		imports: with(vocabulary, ce, events, flow, progress),
+		tests:   []string{enginest, "internal/bus/journal"},
+		why:     "it is an engine of the control plane: services and the data plane are addresses to it",
+	},
 
 	// Drivers.
 	{name: driver, imports: []string{fault}, why: driverWhy},
@@ -95,12 +131,14 @@ var table = []room{
 	{name: process, imports: []string{driver, exec, fault}, tests: []string{harness}, why: driverWhy},
 
 	// The data plane.
-	{name: link, imports: []string{account, fault, route}, why: planeWhy},
+	{name: socket, why: leafWhy},
+	{name: link, imports: []string{account, fault, route, socket}, why: planeWhy},
 	{name: gateway, imports: []string{fault, route}, why: planeWhy},
 	{name: message, why: leafWhy},
 	{name: hpack, imports: []string{message}, why: sansIO},
 	{name: http1, imports: []string{message}, why: sansIO},
-	{name: http2, imports: []string{message, hpack}, why: sansIO},
+	{name: h2spec, why: "it runs a program against a server, whichever that is"},
+	{name: http2, imports: []string{message, hpack}, tests: []string{h2spec}, why: sansIO},
 	{name: loop, why: "it drives sockets and does not know what for"},
 	{name: policy, imports: []string{route}, why: sansIO},
 	{name: cache, imports: []string{message, route}, why: sansIO},
@@ -108,25 +146,26 @@ var table = []room{
 	{
 		name:    proxy,
 		imports: []string{fault, gateway, link, route, message, http1, http2, loop, policy, cache, account},
-		tests:   []string{hpack},
+		tests:   []string{hpack, h2spec},
 		why:     planeWhy,
 	},
 
 	// The control plane's doors.
-	{name: admin, imports: []string{contract, connect, account, fault, logs, model}, why: "it translates the control API into calls of interfaces that it declares itself"},
+	{name: admin, imports: []string{ce, contract, connect, account, fault, logs, model}, why: "it translates the control API into calls of interfaces that it declares itself"},
+	{name: services, imports: []string{ce, contract, connect, fault, socket}, why: "it translates requests of services into calls of interfaces that it declares itself"},
 	{name: layout, imports: []string{fault}, why: "it knows where the daemon's files are; the CLI uses it without the daemon"},
 	{name: launch, imports: []string{fault, layout}, why: "it starts a daemon; the CLI uses it without the daemon"},
 	{
 		name:    daemon,
-		imports: with(engines, appfile, contract, connect, fault, model, link, account, proxy, driver, process, admin, layout, launch),
+		imports: with(engines, appfile, contract, connect, fault, model, link, account, proxy, driver, process, admin, services, layout, launch),
 		why:     "it is the composition root: it sees every engine and every door but the CLI",
 	},
-	{name: view, imports: []string{contract}, why: "it turns what the control API answers into text and does nothing else"},
+	{name: view, imports: []string{ce, contract}, why: "it turns what the control API answers into text and does nothing else"},
 	{name: screen, imports: []string{view}, why: "it draws lines and knows nothing of what they say"},
 	{name: watch, imports: []string{fault, ignore}, why: "it watches directories and knows nothing of what is in them"},
 	{
 		name:    cli,
-		imports: []string{appfile, contract, connect, fault, secret, layout, launch, screen, view, watch},
+		imports: []string{appfile, ce, contract, connect, fault, secret, layout, launch, screen, view, watch},
 		why:     "it is a client of the control API and sees the daemon through that alone",
 	},
 	{

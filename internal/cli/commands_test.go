@@ -158,7 +158,7 @@ func TestRunRefused(t *testing.T) {
 }
 
 func TestNoApp(t *testing.T) {
-	for _, args := range [][]string{{"ps"}, {"down"}, {"logs"}, {"restart", "x"}, {"scale", "x", "1"}, {"run", "x"}} {
+	for _, args := range [][]string{{"ps"}, {"down"}, {"logs"}, {"restart", "x"}, {"scale", "x", "1"}, {"run", "x"}, {"topics"}, {"events", "tail", "x"}} {
 		r := newRun(t, false)
 		r.start(args...)
 		r.exits(exitFailed)
@@ -184,7 +184,11 @@ func TestDeadDaemon(t *testing.T) {
 func TestUsage(t *testing.T) {
 	for _, args := range [][]string{
 		{"nothing"}, {"up", "--nothing"}, {"up", "a", "b"}, {"scale", "order"}, {"scale", "order", "many"}, {"scale", "order", "-1"},
-		{"logs", "--since", "yesterday"}, {"logs", "--tail", "-1"}, {"up", "-d", "--watch"}, {"up", "missing"}, {"secret", "set", "../x"},
+		{"logs", "--since", "yesterday"}, {"logs", "--tail", "-1"}, {"up", "-d", "--watch"},
+		{"topics", "--interval", "0s"}, {"events", "tail"}, {"events", "tail", "t", "--from", "soon"}, {"events", "redrive", "t", "--id", "-1"},
+		{"events", "replay", "t", "--from", "all"}, {"events", "replay", "t", "--to", "s"}, {"events", "pause", "t"},
+		{"events", "replay", "t", "--to", "s", "--from", "new"}, {"events", "replay", "t", "--to", "s", "--from", "1", "--until", "all"},
+		{"events", "publish", "t", "--data", "{"}, {"events", "publish", "t", "--delay", "-1s"}, {"up", "missing"}, {"secret", "set", "../x"},
 	} {
 		r := newRun(t, true)
 		r.start(args...)

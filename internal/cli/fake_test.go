@@ -34,6 +34,7 @@ type fakeDaemon struct {
 	onApply func(*banyanv1.ApplyRequest) (*banyanv1.ApplyResponse, error)
 	onDown  func(force bool)
 	onStats func() *banyanv1.StatsResponse
+	bus     fakeBus
 
 	listener *net.UnixListener
 	server   *http.Server

@@ -89,7 +89,7 @@ invalid app file; 130 interrupted while waiting.`,
 	f.BoolVar(&p.flags.noColor, "no-color", false, "no colours")
 	root.AddCommand(
 		p.upCommand(), p.downCommand(), p.psCommand(), p.statsCommand(), p.logsCommand(),
-		p.restartCommand(), p.scaleCommand(), p.runCommand(),
+		p.restartCommand(), p.scaleCommand(), p.runCommand(), p.topicsCommand(), p.eventsCommand(),
 		p.validateCommand(), p.schemaCommand(), p.secretCommand(), p.versionCommand(),
 		p.daemonCommand(), p.proxyCommand(), p.execCommand(),
 	)

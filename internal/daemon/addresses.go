@@ -31,6 +31,9 @@ type addresses struct {
 
 	mu    sync.Mutex
 	known map[string]string // listener ID → address
+	// first is where the listeners for calls to Banyan itself were when they were
+	// made. Instances that are older than theirs know no address at all.
+	first map[string]string
 }
 
 func newAddresses(ctx context.Context, b binder, p *ports.Allocator, s *state.Store) (*addresses, error) {
@@ -38,7 +41,11 @@ func newAddresses(ctx context.Context, b binder, p *ports.Allocator, s *state.St
 	if err != nil {
 		return nil, err
 	}
-	return &addresses{binder: b, ports: p, store: s, known: known}, nil
+	first, err := state.All[string](ctx, s, kindFirst)
+	if err != nil {
+		return nil, err
+	}
+	return &addresses{binder: b, ports: p, store: s, known: known, first: first}, nil
 }
 
 // bind sees to it that every listener has a socket, and returns their
@@ -71,8 +78,19 @@ func (a *addresses) bind(ctx context.Context, needs []route.Listener, failed fun
 			a.known[l.ID] = addr
 			a.store.Queue(kindAddress, l.ID, addr, func(error) {}) // Flush reports it
 		}
+		if l.Callee == route.Platform && a.first[l.ID] == "" {
+			a.first[l.ID] = addr
+			a.store.Queue(kindFirst, l.ID, addr, func(error) {})
+		}
 	}
 	return addrs, a.store.Flush(ctx)
+}
+
+// firsts returns a copy of first.
+func (a *addresses) firsts() map[string]string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return maps.Clone(a.first)
 }
 
 // one binds one listener; the address is empty where the machine has none of its kind.
@@ -150,6 +168,10 @@ func (a *addresses) keep(needs []route.Listener) {
 		a.binder.Release(id)
 		delete(a.known, id)
 		a.store.Queue(kindAddress, id, nil, func(error) {}) // at worst it is released again later
+		if a.first[id] != "" {
+			delete(a.first, id)
+			a.store.Queue(kindFirst, id, nil, func(error) {})
+		}
 		a.ports.Release(ports.PortOf(addr))
 	}
 }

@@ -70,6 +70,9 @@ func (d *daemon) apply(ctx context.Context, r admin.Apply, before *model.App) (a
 	if err := d.finisher(addrs).finish(app); err != nil {
 		return admin.Applied{}, err
 	}
+	if err := d.configureBus(ctx, app); err != nil {
+		return admin.Applied{}, err
+	}
 	changed := changes(before, app)
 	app.Generation = before.Generation
 	if len(changed) > 0 || digest(before.Gateway) != digest(app.Gateway) {

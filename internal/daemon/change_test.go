@@ -192,7 +192,7 @@ func TestRefusedApplyLeavesNothing(t *testing.T) {
 	if err := d.up(nil); err != nil {
 		t.Fatal(err)
 	}
-	if after := d.sockets.Held(); len(after) != 1 {
+	if after := d.sockets.Held(); len(after) != 2 { // for what is refused, and for Banyan itself
 		t.Errorf("sockets: %v", after)
 	}
 }
@@ -294,8 +294,53 @@ func TestTakenAddressAtStart(t *testing.T) {
 	if err := d.resume(t.Context(), app); err != nil {
 		t.Fatal(err)
 	}
-	if got := d.current(); len(got.addrs) != 1 || len(got.app.Warnings) != 1 {
+	if got := d.current(); len(got.addrs) != 2 || len(got.app.Warnings) != 1 {
 		t.Errorf("%v, warnings %q", got.addrs, got.app.Warnings)
+	}
+}
+
+// TestMovedPlatformListener: where Banyan itself is makes no revision until that
+// has moved, and the one it makes then stays.
+func TestMovedPlatformListener(t *testing.T) {
+	d := newTestDaemon(t)
+	d.write(t, "name: app\nservices:\n  a: {command: /bin/true}\n")
+	if err := d.up(nil); err != nil {
+		t.Fatal(err)
+	}
+	const id = "edge/a/banyan"
+	app := d.current().app
+	first, hash := d.sockets.Held()[id], app.Services["a"].ConfigHash
+	again := func(what, taken string) string {
+		t.Helper()
+		d.sockets.held, d.sockets.taken = map[string]string{}, taken // the machine was started again
+		var err error
+		if d.addresses, err = newAddresses(t.Context(), d.sockets, d.ports, d.store); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.resume(t.Context(), app); err != nil {
+			t.Fatal(err)
+		}
+		if moved := d.current().addrs[id] != first; moved != (what != "as it was") {
+			t.Fatalf("%s: it is at %s, first at %s", what, d.current().addrs[id], first)
+		}
+		return d.current().app.Services["a"].ConfigHash
+	}
+	if again("as it was", "") != hash {
+		t.Error("a start makes a new revision")
+	}
+	moved := again("moved", first)
+	if moved == hash {
+		t.Error("instances that know the old address stay")
+	}
+	if again("still there", "") != moved {
+		t.Error("the start after that makes a new revision")
+	}
+	d.write(t, "name: app\nservices:\n  b: {command: /bin/true}\n")
+	if err := d.up(nil); err != nil {
+		t.Fatal(err)
+	}
+	if firsts := d.addresses.firsts(); len(firsts) != 1 || firsts["edge/b/banyan"] == "" {
+		t.Errorf("%v", firsts)
 	}
 }
 

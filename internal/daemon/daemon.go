@@ -27,6 +27,7 @@ import (
 	"github.com/banyanrun/banyan/internal/ports"
 	"github.com/banyanrun/banyan/internal/reconcile"
 	"github.com/banyanrun/banyan/internal/route"
+	"github.com/banyanrun/banyan/internal/serviceapi"
 	"github.com/banyanrun/banyan/internal/state"
 )
 
@@ -61,6 +62,9 @@ type daemon struct {
 	addresses *addresses
 	effects   *effects
 	loop      *reconcile.Loop
+	broker    *broker // nil: it could not be opened, and brokerErr says why
+	brokerErr error
+	publisher serviceapi.Publisher // nil: there is no bus
 
 	applying sync.Mutex // one apply, scale or restart at a time
 	// going is closed when the app first begins to go down, gone when it is
@@ -149,6 +153,8 @@ func (d *daemon) run(ctx context.Context) (err error) {
 	d.add(&g, d.keep)
 	d.add(&g, d.endWhenDown)
 	d.add(&g, d.serve)
+	d.add(&g, d.serveServices)
+	d.add(&g, d.runBus)
 	d.add(&g, d.leave(ctx))
 	err = g.Run()
 	cancel()
@@ -248,4 +254,9 @@ func (d *daemon) setProxy(p driver.Process, started time.Time) {
 // serve serves the control API.
 func (d *daemon) serve(ctx context.Context) error {
 	return admin.Serve(ctx, d.layout.ControlSocket, d, d.log)
+}
+
+// serveServices serves what services reach at $BANYAN_URL.
+func (d *daemon) serveServices(ctx context.Context) error {
+	return serviceapi.Serve(ctx, d.layout.ServiceSocket, serviceapi.Config{Publisher: d.publisher, Log: d.log})
 }

@@ -25,6 +25,7 @@ func draft(file *appfile.File, environment string, profiles []string, variables 
 	app := &model.App{
 		Name: file.App.Name, Path: file.Path, Environment: environment, Profiles: profiles,
 		Gateway: file.App.Gateway, Services: map[string]*model.Service{}, Secrets: file.App.Secrets,
+		Bus: file.App.Bus, Topics: file.App.Topics,
 	}
 	for _, w := range file.Warnings {
 		app.Warnings = append(app.Warnings, w.String())
@@ -38,6 +39,15 @@ func draft(file *appfile.File, environment string, profiles []string, variables 
 		if s.File != "" && !filepath.IsAbs(s.File) {
 			s.File = filepath.Join(file.Dir, s.File)
 		}
+	}
+	for _, t := range app.Topics {
+		if t.Schema != "" && !filepath.IsAbs(t.Schema) {
+			t.Schema = filepath.Join(file.Dir, t.Schema)
+		}
+	}
+	var err error
+	if app.Schemas, err = schemas(app.Topics); err != nil {
+		return nil, err
 	}
 	for name, spec := range file.App.Services {
 		app.Services[name] = &model.Service{Name: name, Spec: spec, Replicas: *spec.Replicas, Declared: *spec.Replicas, Variables: inherited}
@@ -64,7 +74,7 @@ func jobSpec(j *appfile.Job) *appfile.Service {
 	one := 1
 	return &appfile.Service{
 		Owner: j.Owner, Build: j.Build, Command: j.Command, WorkingDir: j.WorkingDir, Sources: j.Sources,
-		Environment: j.Environment, EnvFile: j.EnvFile, Secrets: j.Secrets, Calls: j.Calls, DependsOn: j.DependsOn,
+		Environment: j.Environment, EnvFile: j.EnvFile, Secrets: j.Secrets, Calls: j.Calls, DependsOn: j.DependsOn, Publishes: j.Publishes,
 		Resources: j.Resources, User: j.User, Requires: j.Requires, Optional: j.Optional, Profiles: j.Profiles,
 		BuildTimeout: j.BuildTimeout, Replicas: &one, Update: &appfile.Update{Strategy: appfile.Rolling},
 		StopSignal: "SIGTERM",
@@ -107,6 +117,7 @@ type finisher struct {
 	sources *build.Sources
 	secret  func(name string) ([]byte, error)
 	addrs   map[string]string
+	first   map[string]string // see addresses.first
 }
 
 // finish fills in ConfigHash and BuildKey of every service that runs.
@@ -161,10 +172,22 @@ func (f *finisher) configHash(s *model.Service) error {
 	spec.Build, spec.Sources, spec.BuildTimeout = nil, nil, 0
 	spec.Owner, spec.Replicas, spec.Update, spec.DependsOn = "", nil, nil, nil
 	spec.Requires, spec.Optional, spec.Profiles = nil, false, nil
+	spec.Publishes, spec.Subscribes = nil, nil
+	if spec.Database != nil && spec.Database.Outbox { // the platform reads it, and the service need not know
+		database := *spec.Database
+		database.Outbox = false
+		spec.Database = &database
+	}
 	spec.DrainTimeout, spec.StopGracePeriod, spec.Calls, spec.Concurrency = nil, nil, nil, nil
 	edges := map[string]string{}
 	for callee := range s.Spec.Calls {
 		edges[callee] = f.addrs[route.EdgeID(s.Name, callee)]
+	}
+	// Where Banyan itself is every instance knows, used or not. It counts only
+	// when it had to move: what runs knows the first address, or none.
+	id := route.EdgeID(s.Name, route.Platform)
+	if now, first := f.addrs[id], f.first[id]; now != "" && first != "" && now != first {
+		edges[route.Platform] = now
 	}
 	secrets := map[string]string{}
 	for _, name := range usedSecrets(s) {

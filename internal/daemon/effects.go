@@ -25,6 +25,7 @@ const (
 	kindBuild    = "build"    // model.Build by key
 	kindCounter  = "counter"  // counter by service
 	kindAddress  = "address"  // where a listener is, by its ID
+	kindFirst    = "first"    // where it was at first; those of route.Platform only
 )
 
 // The keys of kindMeta.
@@ -50,14 +51,15 @@ type applied struct {
 // effects carries out what the reconciler decides.
 type effects struct {
 	*instances
-	log     *slog.Logger
-	store   *state.Store
-	builder *build.Builder
-	keeper  *dataplane.Keeper
-	secret  func(string) ([]byte, error)
-	epoch   uint64
-	number  uint64 // of the last snapshot; only the loop's goroutine touches it
-	current atomic.Pointer[applied]
+	log      *slog.Logger
+	store    *state.Store
+	builder  *build.Builder
+	keeper   *dataplane.Keeper
+	secret   func(string) ([]byte, error)
+	epoch    uint64
+	platform string // where services reach this daemon; empty: nowhere
+	number   uint64 // of the last snapshot; only the loop's goroutine touches it
+	current  atomic.Pointer[applied]
 
 	mu      sync.Mutex
 	changed chan struct{} // closed at the next change of the status
@@ -120,7 +122,7 @@ func (e *effects) Publish(routed []model.Instance) uint64 {
 	if now == nil {
 		return e.number
 	}
-	snapshot, err := route.Compile(route.Version{Epoch: e.epoch, N: e.number}, now.app, now.addrs, routed)
+	snapshot, err := route.Compile(route.Version{Epoch: e.epoch, N: e.number}, now.app, now.addrs, e.platform, routed)
 	if err != nil {
 		e.log.Error("the routes cannot be compiled", "error", err) // refused when it was applied
 		return e.number

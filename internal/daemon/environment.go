@@ -63,6 +63,9 @@ func (e *surroundings) inject(env map[string]string) {
 	env["BANYAN_SERVICE"] = e.service.Name
 	env["BANYAN_INSTANCE"] = e.instance.ID
 	env["BANYAN_REVISION"] = e.instance.Revision
+	if addr := e.addrs[route.EdgeID(e.service.Name, route.Platform)]; addr != "" {
+		env["BANYAN_URL"] = "http://" + addr
+	}
 	env["DATA_DIR"] = e.dataDir
 	if e.service.Spec.Database != nil {
 		env["DATABASE_PATH"] = e.databasePath()

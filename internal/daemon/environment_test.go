@@ -41,6 +41,7 @@ func order(t *testing.T) *surroundings {
 		instance: model.Instance{ID: "order-3", Service: "order", Revision: "abc", Port: 20100, OutDir: "/out"},
 		addrs: map[string]string{
 			"edge/order/stock-api": "127.0.0.1:20001", "edge/order/bank": "127.0.0.1:20002", "refuse/order": "127.0.0.1:20003",
+			"edge/order/banyan": "127.0.0.1:20004",
 		},
 		dataDir: "/data/order",
 		secret: func(name string) ([]byte, error) {
@@ -58,7 +59,7 @@ func TestEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"PORT=20100", "HOST=127.0.0.1", "BANYAN_SERVICE=order", "BANYAN_INSTANCE=order-3", "BANYAN_REVISION=abc",
+		"PORT=20100", "HOST=127.0.0.1", "BANYAN_SERVICE=order", "BANYAN_INSTANCE=order-3", "BANYAN_REVISION=abc", "BANYAN_URL=http://127.0.0.1:20004",
 		"STOCK_API_URL=http://127.0.0.1:20001", "STOCK_API_ADDR=127.0.0.1:20001", "STOCK_API_HOST=127.0.0.1", "STOCK_API_PORT=20001",
 		"BANK_URL=tcp://127.0.0.1:20002", "OTHER_URL=http://127.0.0.1:20003/~refused/other",
 		"DATABASE_PATH=/data/order/order.db", "DATABASE_URL=sqlite:///data/order/order.db", "DATA_DIR=/data/order", "FILES=/data/order/files",
@@ -99,7 +100,7 @@ func TestConfigHash(t *testing.T) {
 	hash := func(change func(*surroundings)) string {
 		e := order(t)
 		change(e)
-		f := &finisher{addrs: e.addrs, secret: e.secret}
+		f := &finisher{addrs: e.addrs, secret: e.secret, first: map[string]string{"edge/order/banyan": "127.0.0.1:20004"}}
 		if err := f.configHash(e.service); err != nil {
 			t.Fatal(err)
 		}
@@ -114,8 +115,14 @@ func TestConfigHash(t *testing.T) {
 		"a stand-in": func(e *surroundings) {
 			e.service.Spec.Calls["bank"].Fallback = &appfile.Fallback{Service: "spare"}
 		},
-		"concurrency":          func(e *surroundings) { e.service.Spec.Concurrency = &appfile.Concurrency{Max: 5} },
-		"an unrelated address": func(e *surroundings) { e.addrs["edge/other/bank"] = "127.0.0.1:1" },
+		"what it publishes": func(e *surroundings) { e.service.Spec.Publishes = []string{"order.placed"} },
+		"what it subscribes to": func(e *surroundings) {
+			e.service.Spec.Subscribes = map[string]*appfile.Subscription{"order.placed": {Path: "/events"}}
+		},
+		"an outbox":                func(e *surroundings) { e.service.Spec.Database.Outbox = true },
+		"no address of Banyan yet": func(e *surroundings) { delete(e.addrs, "edge/order/banyan") },
+		"concurrency":              func(e *surroundings) { e.service.Spec.Concurrency = &appfile.Concurrency{Max: 5} },
+		"an unrelated address":     func(e *surroundings) { e.addrs["edge/other/bank"] = "127.0.0.1:1" },
 	}
 	for what, change := range same {
 		if hash(change) != base {
@@ -127,6 +134,7 @@ func TestConfigHash(t *testing.T) {
 		"a PROXY header":  func(e *surroundings) { e.service.Spec.ProxyProtocol = 2 },
 		"a variable":      func(e *surroundings) { e.service.Spec.Environment["LANG"] = "ko" },
 		"a callee":        func(e *surroundings) { e.service.Spec.Calls["other"] = &appfile.Call{} },
+		"Banyan's place":  func(e *surroundings) { e.addrs["edge/order/banyan"] = "127.0.0.1:20009" },
 		"an edge's place": func(e *surroundings) { e.addrs["edge/order/bank"] = "127.0.0.1:20009" },
 		"a secret's value": func(e *surroundings) {
 			e.secret = func(string) ([]byte, error) { return []byte("other"), nil }

@@ -38,6 +38,7 @@ func (d *daemon) open(ctx context.Context) (err error) {
 	if d.logs, err = logs.New(logs.Options{Dir: d.layout.Logs, Log: d.log, Redact: d.secrets.redact}); err != nil {
 		return err
 	}
+	d.openBus(ctx)
 	d.builder = build.New(d.layout.Builds)
 	d.driver, err = process.New(process.Options{Exec: []string{d.self, "exec"}, Tag: layout.Hash(d.layout.StateDir), Log: d.log})
 	return err
@@ -48,6 +49,9 @@ func (d *daemon) close() error {
 	var err error
 	if d.driver != nil {
 		d.driver.Close()
+	}
+	if d.broker != nil {
+		err = errors.Join(err, d.broker.close())
 	}
 	if d.logs != nil {
 		err = errors.Join(err, d.logs.Close())
@@ -78,6 +82,7 @@ func (d *daemon) wire(ctx, background context.Context) error {
 	}
 	d.effects = &effects{
 		log: d.log, store: d.store, builder: d.builder, secret: d.secrets.get, epoch: epoch, changed: make(chan struct{}),
+		platform: "unix:" + d.layout.ServiceSocket,
 	}
 	d.effects.instances = &instances{
 		log: d.log, store: d.store, driver: d.driver, logs: d.logs, secret: d.secrets.get, data: d.layout.Data,
@@ -205,11 +210,15 @@ func (d *daemon) resume(ctx context.Context, app *model.App) error {
 			d.log.Warn("a service stays as it was", "service", s.Name, "error", err)
 		}
 	}
+	if err := d.configureBus(ctx, app); err != nil {
+		d.log.Error("topics are not as the app says", "error", err)
+		app.Warnings = append(app.Warnings, err.Error())
+	}
 	return nil
 }
 
 func (d *daemon) finisher(addrs map[string]string) *finisher {
-	return &finisher{sources: d.sources, secret: d.secrets.get, addrs: addrs}
+	return &finisher{sources: d.sources, secret: d.secrets.get, addrs: addrs, first: d.addresses.firsts()}
 }
 
 // current is the app in force.

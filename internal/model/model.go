@@ -19,6 +19,12 @@ type App struct {
 	Generation uint64              `json:"generation"`
 	Gateway    *appfile.Gateway    `json:"gateway,omitempty"`
 	Services   map[string]*Service `json:"services"`
+	// Bus and Topics are complete, with their defaults; schemas are absolute.
+	// Both are nil where nobody publishes or subscribes.
+	Bus    *appfile.Bus              `json:"bus,omitempty"`
+	Topics map[string]*appfile.Topic `json:"topics,omitempty"`
+	// Schemas are the texts of topics' JSON Schemas as they were when the app was applied.
+	Schemas map[string]string `json:"schemas,omitempty"`
 	// Secrets says where values come from; files are absolute.
 	Secrets  map[string]*appfile.Secret `json:"secrets,omitempty"`
 	Warnings []string                   `json:"warnings,omitempty"`

@@ -44,7 +44,10 @@ func Needs(app *model.App) ([]Listener, error) {
 		if s.LeftOut != "" {
 			continue
 		}
-		list = append(list, Listener{ID: RefuseID(caller), Role: RoleRefuse, Caller: caller})
+		list = append(list, Listener{ID: RefuseID(caller), Role: RoleRefuse, Caller: caller}, edgeListener(caller, Platform))
+		if subscribes(s) {
+			list = append(list, edgeListener(Platform, caller))
+		}
 		for _, callee := range slices.Sorted(maps.Keys(s.Spec.Calls)) {
 			list = append(list, edgeListener(caller, callee))
 		}
@@ -94,8 +97,9 @@ func gatewayCallees(app *model.App) []string {
 }
 
 // Compile makes the snapshot of an app: addrs are its listeners' addresses by
-// ID, routed the instances that get requests.
-func Compile(version Version, app *model.App, addrs map[string]string, routed []model.Instance) (*Snapshot, error) {
+// ID, platform is where services reach Banyan itself (empty: nowhere), routed
+// are the instances that get requests.
+func Compile(version Version, app *model.App, addrs map[string]string, platform string, routed []model.Instance) (*Snapshot, error) {
 	needs, err := Needs(app)
 	if err != nil {
 		return nil, err
@@ -120,7 +124,10 @@ func Compile(version Version, app *model.App, addrs map[string]string, routed []
 			to.Instances = append(to.Instances, Instance{ID: i.ID, Revision: i.Revision, Addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(i.Port))})
 		}
 	}
-	s.Edges = compileEdges(app)
+	if platform != "" {
+		s.Services[Platform] = &Service{Name: Platform, Protocol: HTTP1, Instances: []Instance{{ID: Platform, Addr: platform}}}
+	}
+	s.Edges = append(compileEdges(app), platformEdges(app)...)
 	if app.Gateway != nil {
 		if s.Gateway, err = compileGateway(app, addrs); err != nil {
 			return nil, err
@@ -223,10 +230,13 @@ func besideFile(app *model.App, name string) string {
 func compileRoute(r *appfile.Route, g *appfile.Gateway) Route {
 	to := Route{
 		Path: r.Path, Host: strings.ToLower(r.Host), Methods: r.Methods, Headers: r.Headers, Query: r.Query, To: r.To, Rewrite: r.Rewrite,
-		Auth: Auth(r.Auth), MaxBody: int64(g.MaxBody), Policy: compilePolicy(&r.Policy),
+		Connect: r.Connect, Auth: Auth(r.Auth), MaxBody: int64(g.MaxBody), Policy: compilePolicy(&r.Policy),
 	}
 	if r.MaxBody != nil {
 		to.MaxBody = int64(*r.MaxBody)
+	}
+	if to.Connect {
+		to.MaxBody = 0 // what a tunnel carries is no body
 	}
 	if l := r.RateLimit; l != nil {
 		to.RateLimit = &RateLimit{Requests: l.Requests, Per: time.Duration(l.Per), Burst: l.Burst, BySubject: l.By == "subject"}

@@ -52,7 +52,8 @@ func TestNeedsOneListenerForEachEdge(t *testing.T) {
 	}
 	want := []string{
 		"gateway/127.0.0.1:8080", "gateway/[::1]:8080", "edge/gateway/user",
-		"refuse/order", "edge/order/stock", "refuse/stock", "refuse/user",
+		"refuse/order", "edge/order/banyan", "edge/order/stock",
+		"refuse/stock", "edge/stock/banyan", "refuse/user", "edge/user/banyan",
 	}
 	if !reflect.DeepEqual(ids, want) {
 		t.Fatalf("got %q, want %q", ids, want)
@@ -66,7 +67,7 @@ func TestCompile(t *testing.T) {
 		"edge/order/stock": "127.0.0.1:20002", "refuse/order": "127.0.0.1:20003",
 	}
 	routed := []model.Instance{{ID: "stock-1", Service: "stock", Revision: "r1", Port: 20100}, {ID: "gone-1", Service: "gone", Port: 1}}
-	s, err := route.Compile(route.Version{Epoch: 2, N: 3}, a, addrs, routed)
+	s, err := route.Compile(route.Version{Epoch: 2, N: 3}, a, addrs, "unix:/run/s.sock", routed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,6 +95,29 @@ func TestCompile(t *testing.T) {
 		if l.Addr == "" {
 			t.Errorf("listener %s has no address", l.ID)
 		}
+	}
+}
+
+// TestCompileTunnel: a route that takes CONNECT has neither a bound on bodies nor
+// times of requests.
+func TestCompileTunnel(t *testing.T) {
+	a := app(t, `
+gateway:
+  routes:
+    - {host: db.example, to: db, connect: true, breaker: {}}
+services:
+  db: {command: ./db, protocol: tcp}
+`)
+	s, err := route.Compile(route.Version{}, a, nil, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := s.Gateway.Routes[0]
+	if !r.Connect || r.Host != "db.example" || r.Path != "" || r.MaxBody != 0 || r.Policy.Timeout != 0 || r.Policy.Retries != 0 || r.Policy.Breaker == nil {
+		t.Errorf("%+v", r)
+	}
+	if s.Services["db"].Protocol != route.TCP {
+		t.Errorf("protocol %s", s.Services["db"].Protocol)
 	}
 }
 
@@ -137,7 +161,7 @@ func compiled(t *testing.T, text string) *route.Snapshot {
 	t.Helper()
 	a := app(t, text)
 	a.Path = "/srv/shop/banyan.yaml"
-	s, err := route.Compile(route.Version{}, a, nil, nil)
+	s, err := route.Compile(route.Version{}, a, nil, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,6 +34,10 @@ type Snapshot struct {
 // GatewayCaller is the name under which the gateway calls services.
 const GatewayCaller = "gateway"
 
+// Platform is the name under which services call Banyan itself, and under which it
+// calls them.
+const Platform = "banyan"
+
 // Role says what a listener serves.
 type Role string
 
@@ -108,7 +112,7 @@ type Concurrency struct {
 type Instance struct {
 	ID       string `json:"id"`
 	Revision string `json:"revision"`
-	Addr     string `json:"addr"`
+	Addr     string `json:"addr"` // "127.0.0.1:20100", or "unix:/path"
 }
 
 // Edge is the policy of a declared call.
@@ -124,6 +128,9 @@ type Policy struct {
 	Timeout time.Duration `json:"timeout,omitempty"`
 	// TryTimeout bounds the time of one try to the response's header. 0: none.
 	TryTimeout time.Duration `json:"try_timeout,omitempty"`
+	// Wait is how long, of Timeout, a request waits while no connection to the
+	// instance can be made. 0: it is refused at once. It is for Platform alone.
+	Wait time.Duration `json:"wait,omitempty"`
 	// Retries is how often a request that is safe to repeat is tried again.
 	Retries int `json:"retries,omitempty"`
 	// RetryBudget is the share of requests that may be retries, 0 < b ≤ 1. 0: the default, 0.2.
@@ -276,6 +283,8 @@ type Route struct {
 	Policy    Policy            `json:"policy"`
 	// MaxBody in bytes; 0: unlimited.
 	MaxBody int64 `json:"max_body,omitempty"`
+	// Connect: the route takes CONNECT alone, for a service of protocol TCP. It has no Path.
+	Connect bool `json:"connect,omitempty"`
 }
 
 // RateLimit is GCRA's rate and burst.

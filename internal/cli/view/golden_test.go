@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/tools/txtar"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/banyanrun/banyan/internal/cli/view"
 	banyanv1 "github.com/banyanrun/banyan/proto/banyan/v1"
@@ -77,7 +78,20 @@ func render(t *testing.T, ar *txtar.Archive) string {
 			lines = append(lines, c.Details...)
 		}
 	case "stats":
-		lines = view.Stats(counts(t, ar, "before.json"), counts(t, ar, "after.json"), view.StatsOptions{Width: number(set["width"]), Color: color})
+		lines = view.Stats(message[banyanv1.StatsResponse](t, ar, "before.json"), message[banyanv1.StatsResponse](t, ar, "after.json"),
+			view.StatsOptions{Width: number(set["width"]), Color: color})
+	case "topics":
+		lines = view.Topics(message[banyanv1.ListTopicsResponse](t, ar, "before.json"), message[banyanv1.ListTopicsResponse](t, ar, "after.json"),
+			view.TopicsOptions{Width: number(set["width"]), Color: color})
+	case "events":
+		e := message[banyanv1.StoredEvent](t, ar, "event.json")
+		lines = []string{view.Event(e, view.EventOptions{Color: color, Location: time.UTC}), view.EventJSON(e)}
+	case "dead":
+		dead := message[banyanv1.ListDeadResponse](t, ar, "dead.json").GetDead()
+		lines = view.Dead(dead, view.DeadOptions{Width: number(set["width"]), Color: color, Now: now})
+		for _, d := range dead {
+			lines = append(lines, view.DeadJSON(d))
+		}
 	case "report":
 		lines = view.Report(st, color)
 	default:
@@ -120,13 +134,17 @@ func status(t *testing.T, ar *txtar.Archive, name string) *banyanv1.Status {
 	return st
 }
 
-func counts(t *testing.T, ar *txtar.Archive, name string) *banyanv1.StatsResponse {
+// message reads a file of JSON.
+func message[M any, P interface {
+	*M
+	proto.Message
+}](t *testing.T, ar *txtar.Archive, name string) P {
 	t.Helper()
-	s := new(banyanv1.StatsResponse)
-	if err := protojson.Unmarshal([]byte(content(ar, name)), s); err != nil {
+	m := P(new(M))
+	if err := protojson.Unmarshal([]byte(content(ar, name)), m); err != nil {
 		t.Fatal(err)
 	}
-	return s
+	return m
 }
 
 func content(ar *txtar.Archive, name string) string {

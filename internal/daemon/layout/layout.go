@@ -29,6 +29,7 @@ type Layout struct {
 
 	ControlSocket string // CLI to daemon
 	ProxySocket   string // daemon to data plane
+	ServiceSocket string // data plane to daemon, for services
 
 	Lock      string // flock: one daemon a state directory
 	Database  string // desired and observed state
@@ -37,6 +38,7 @@ type Layout struct {
 	Logs      string // spools and segments
 	Builds    string // build outputs by service and revision
 	Data      string // services' own directories
+	Bus       string // what was published, by topic
 	Secrets   string
 	Ports     string // leases shared by all apps of the machine
 }
@@ -63,6 +65,7 @@ func For(stateDir string) (Layout, error) {
 		RunDir:        run,
 		ControlSocket: filepath.Join(run, "control.sock"),
 		ProxySocket:   filepath.Join(run, "proxy.sock"),
+		ServiceSocket: filepath.Join(run, "service.sock"),
 		Lock:          filepath.Join(abs, "lock"),
 		Database:      filepath.Join(abs, "state.db"),
 		Binary:        filepath.Join(abs, "bin"),
@@ -70,11 +73,12 @@ func For(stateDir string) (Layout, error) {
 		Logs:          filepath.Join(abs, "logs"),
 		Builds:        filepath.Join(abs, "build"),
 		Data:          filepath.Join(abs, "data"),
+		Bus:           filepath.Join(abs, "bus"),
 		Secrets:       filepath.Join(abs, "secrets"),
 		Ports:         filepath.Join(os.TempDir(), "banyan-ports"),
 	}
-	if len(l.ControlSocket) > maxSocketPath {
-		return Layout{}, fault.New(fault.Invalid, "the socket path %s is too long for this system", l.ControlSocket).
+	if len(l.ServiceSocket) > maxSocketPath { // the longest
+		return Layout{}, fault.New(fault.Invalid, "the socket path %s is too long for this system", l.ServiceSocket).
 			Fix("set XDG_RUNTIME_DIR or TMPDIR to a shorter directory")
 	}
 	return l, nil
@@ -121,7 +125,7 @@ func Hash(stateDir string) string {
 // keeps the state out of the user's repository. It refuses a run directory that
 // somebody else could have prepared.
 func (l Layout) Prepare() error {
-	for _, dir := range []string{l.StateDir, l.Binary, l.Logs, l.Builds, l.Data, l.Secrets, filepath.Dir(l.RunDir), l.RunDir} {
+	for _, dir := range []string{l.StateDir, l.Binary, l.Logs, l.Builds, l.Data, l.Bus, l.Secrets, filepath.Dir(l.RunDir), l.RunDir} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fault.New(fault.Denied, "cannot make %s: %w", dir, err).Fix("choose another place with --state-dir")
 		}

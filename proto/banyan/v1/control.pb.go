@@ -1176,7 +1176,10 @@ type StatsResponse struct {
 	// In the order of caller, callee and route.
 	Edges []*EdgeStats `protobuf:"bytes,3,rep,name=edges,proto3" json:"edges,omitempty"`
 	// Requests that were counted for no edge: there are too many edges.
-	Overflow      uint64 `protobuf:"varint,4,opt,name=overflow,proto3" json:"overflow,omitempty"`
+	Overflow uint64 `protobuf:"varint,4,opt,name=overflow,proto3" json:"overflow,omitempty"`
+	// Clients that were turned away by what they did with their connections, by kind
+	// (docs/gateway.md, "Refusals"). Empty if one service was asked about.
+	Refusals      map[string]uint64 `protobuf:"bytes,5,rep,name=refusals,proto3" json:"refusals,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1239,6 +1242,13 @@ func (x *StatsResponse) GetOverflow() uint64 {
 	return 0
 }
 
+func (x *StatsResponse) GetRefusals() map[string]uint64 {
+	if x != nil {
+		return x.Refusals
+	}
+	return nil
+}
+
 // EdgeStats is what was counted for a call of one service to another, or for a
 // route of the gateway.
 type EdgeStats struct {
@@ -1248,6 +1258,7 @@ type EdgeStats struct {
 	// Empty for requests that lead nowhere.
 	Callee string `protobuf:"bytes,2,opt,name=callee,proto3" json:"callee,omitempty"`
 	// The gateway's route: host, path and what else it asks for. Empty for calls.
+	// Copies of requests end with "mirror of" and the service that got the request.
 	Route string `protobuf:"bytes,3,opt,name=route,proto3" json:"route,omitempty"`
 	// Requests and connections that are being served. They are counted when they end.
 	InFlight int64 `protobuf:"varint,4,opt,name=in_flight,json=inFlight,proto3" json:"in_flight,omitempty"`
@@ -1933,7 +1944,7 @@ type Latency_Bucket struct {
 
 func (x *Latency_Bucket) Reset() {
 	*x = Latency_Bucket{}
-	mi := &file_banyan_v1_control_proto_msgTypes[30]
+	mi := &file_banyan_v1_control_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1945,7 +1956,7 @@ func (x *Latency_Bucket) String() string {
 func (*Latency_Bucket) ProtoMessage() {}
 
 func (x *Latency_Bucket) ProtoReflect() protoreflect.Message {
-	mi := &file_banyan_v1_control_proto_msgTypes[30]
+	mi := &file_banyan_v1_control_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1986,7 +1997,7 @@ var File_banyan_v1_control_proto protoreflect.FileDescriptor
 
 const file_banyan_v1_control_proto_rawDesc = "" +
 	"\n" +
-	"\x17banyan/v1/control.proto\x12\tbanyan.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe4\x01\n" +
+	"\x17banyan/v1/control.proto\x12\tbanyan.v1\x1a\x16banyan/v1/events.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe4\x01\n" +
 	"\fApplyRequest\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12 \n" +
 	"\venvironment\x18\x02 \x01(\tR\venvironment\x12\x1a\n" +
@@ -2081,12 +2092,16 @@ const file_banyan_v1_control_proto_rawDesc = "" +
 	"\x06stream\x18\x04 \x01(\tR\x06stream\x12\x12\n" +
 	"\x04line\x18\x05 \x01(\tR\x04line\"(\n" +
 	"\fStatsRequest\x12\x18\n" +
-	"\aservice\x18\x01 \x01(\tR\aservice\"\xb9\x01\n" +
+	"\aservice\x18\x01 \x01(\tR\aservice\"\xba\x02\n" +
 	"\rStatsResponse\x120\n" +
 	"\x05since\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12*\n" +
 	"\x05edges\x18\x03 \x03(\v2\x14.banyan.v1.EdgeStatsR\x05edges\x12\x1a\n" +
-	"\boverflow\x18\x04 \x01(\x04R\boverflow\"\xd1\x01\n" +
+	"\boverflow\x18\x04 \x01(\x04R\boverflow\x12B\n" +
+	"\brefusals\x18\x05 \x03(\v2&.banyan.v1.StatsResponse.RefusalsEntryR\brefusals\x1a;\n" +
+	"\rRefusalsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\xd1\x01\n" +
 	"\tEdgeStats\x12\x16\n" +
 	"\x06caller\x18\x01 \x01(\tR\x06caller\x12\x16\n" +
 	"\x06callee\x18\x02 \x01(\tR\x06callee\x12\x14\n" +
@@ -2152,7 +2167,7 @@ const file_banyan_v1_control_proto_rawDesc = "" +
 	"\x0fSTATE_COMPLETED\x10\n" +
 	"\x12\x12\n" +
 	"\x0eSTATE_LEFT_OUT\x10\v\x12\x13\n" +
-	"\x0fSTATE_SCHEDULED\x10\f2\xc9\x04\n" +
+	"\x0fSTATE_SCHEDULED\x10\f2\xdf\b\n" +
 	"\x0eControlService\x12:\n" +
 	"\x05Apply\x12\x17.banyan.v1.ApplyRequest\x1a\x18.banyan.v1.ApplyResponse\x12K\n" +
 	"\tGetStatus\x12\x1b.banyan.v1.GetStatusRequest\x1a\x1c.banyan.v1.GetStatusResponse\"\x03\x90\x02\x01\x12<\n" +
@@ -2161,7 +2176,16 @@ const file_banyan_v1_control_proto_rawDesc = "" +
 	"\x05Stats\x12\x17.banyan.v1.StatsRequest\x1a\x18.banyan.v1.StatsResponse\"\x03\x90\x02\x01\x12@\n" +
 	"\aRestart\x12\x19.banyan.v1.RestartRequest\x1a\x1a.banyan.v1.RestartResponse\x12:\n" +
 	"\x05Scale\x12\x17.banyan.v1.ScaleRequest\x1a\x18.banyan.v1.ScaleResponse\x12=\n" +
-	"\x06RunJob\x12\x18.banyan.v1.RunJobRequest\x1a\x19.banyan.v1.RunJobResponse\x127\n" +
+	"\x06RunJob\x12\x18.banyan.v1.RunJobRequest\x1a\x19.banyan.v1.RunJobResponse\x12N\n" +
+	"\n" +
+	"ListTopics\x12\x1c.banyan.v1.ListTopicsRequest\x1a\x1d.banyan.v1.ListTopicsResponse\"\x03\x90\x02\x01\x12K\n" +
+	"\n" +
+	"TailEvents\x12\x1c.banyan.v1.TailEventsRequest\x1a\x1d.banyan.v1.TailEventsResponse0\x01\x12R\n" +
+	"\rPublishEvents\x12\x1f.banyan.v1.PublishEventsRequest\x1a .banyan.v1.PublishEventsResponse\x12H\n" +
+	"\bListDead\x12\x1a.banyan.v1.ListDeadRequest\x1a\x1b.banyan.v1.ListDeadResponse\"\x03\x90\x02\x01\x12@\n" +
+	"\aRedrive\x12\x19.banyan.v1.RedriveRequest\x1a\x1a.banyan.v1.RedriveResponse\x12=\n" +
+	"\x06Replay\x12\x18.banyan.v1.ReplayRequest\x1a\x19.banyan.v1.ReplayResponse\x12X\n" +
+	"\x0fSetSubscription\x12!.banyan.v1.SetSubscriptionRequest\x1a\".banyan.v1.SetSubscriptionResponse\x127\n" +
 	"\x04Down\x12\x16.banyan.v1.DownRequest\x1a\x17.banyan.v1.DownResponseB6Z4github.com/banyanrun/banyan/proto/banyan/v1;banyanv1b\x06proto3"
 
 var (
@@ -2177,42 +2201,57 @@ func file_banyan_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_banyan_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_banyan_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_banyan_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_banyan_v1_control_proto_goTypes = []any{
-	(State)(0),                    // 0: banyan.v1.State
-	(*ApplyRequest)(nil),          // 1: banyan.v1.ApplyRequest
-	(*ApplyResponse)(nil),         // 2: banyan.v1.ApplyResponse
-	(*GetStatusRequest)(nil),      // 3: banyan.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),     // 4: banyan.v1.GetStatusResponse
-	(*WatchRequest)(nil),          // 5: banyan.v1.WatchRequest
-	(*WatchResponse)(nil),         // 6: banyan.v1.WatchResponse
-	(*Status)(nil),                // 7: banyan.v1.Status
-	(*Process)(nil),               // 8: banyan.v1.Process
-	(*Service)(nil),               // 9: banyan.v1.Service
-	(*Instance)(nil),              // 10: banyan.v1.Instance
-	(*LogsRequest)(nil),           // 11: banyan.v1.LogsRequest
-	(*LogsResponse)(nil),          // 12: banyan.v1.LogsResponse
-	(*LogRecord)(nil),             // 13: banyan.v1.LogRecord
-	(*StatsRequest)(nil),          // 14: banyan.v1.StatsRequest
-	(*StatsResponse)(nil),         // 15: banyan.v1.StatsResponse
-	(*EdgeStats)(nil),             // 16: banyan.v1.EdgeStats
-	(*RevisionStats)(nil),         // 17: banyan.v1.RevisionStats
-	(*Counters)(nil),              // 18: banyan.v1.Counters
-	(*Latency)(nil),               // 19: banyan.v1.Latency
-	(*RestartRequest)(nil),        // 20: banyan.v1.RestartRequest
-	(*RestartResponse)(nil),       // 21: banyan.v1.RestartResponse
-	(*ScaleRequest)(nil),          // 22: banyan.v1.ScaleRequest
-	(*ScaleResponse)(nil),         // 23: banyan.v1.ScaleResponse
-	(*RunJobRequest)(nil),         // 24: banyan.v1.RunJobRequest
-	(*RunJobResponse)(nil),        // 25: banyan.v1.RunJobResponse
-	(*DownRequest)(nil),           // 26: banyan.v1.DownRequest
-	(*DownResponse)(nil),          // 27: banyan.v1.DownResponse
-	nil,                           // 28: banyan.v1.ApplyRequest.VariablesEntry
-	nil,                           // 29: banyan.v1.Counters.StatusesEntry
-	nil,                           // 30: banyan.v1.Counters.CodesEntry
-	(*Latency_Bucket)(nil),        // 31: banyan.v1.Latency.Bucket
-	(*timestamppb.Timestamp)(nil), // 32: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 33: google.protobuf.Duration
+	(State)(0),                      // 0: banyan.v1.State
+	(*ApplyRequest)(nil),            // 1: banyan.v1.ApplyRequest
+	(*ApplyResponse)(nil),           // 2: banyan.v1.ApplyResponse
+	(*GetStatusRequest)(nil),        // 3: banyan.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),       // 4: banyan.v1.GetStatusResponse
+	(*WatchRequest)(nil),            // 5: banyan.v1.WatchRequest
+	(*WatchResponse)(nil),           // 6: banyan.v1.WatchResponse
+	(*Status)(nil),                  // 7: banyan.v1.Status
+	(*Process)(nil),                 // 8: banyan.v1.Process
+	(*Service)(nil),                 // 9: banyan.v1.Service
+	(*Instance)(nil),                // 10: banyan.v1.Instance
+	(*LogsRequest)(nil),             // 11: banyan.v1.LogsRequest
+	(*LogsResponse)(nil),            // 12: banyan.v1.LogsResponse
+	(*LogRecord)(nil),               // 13: banyan.v1.LogRecord
+	(*StatsRequest)(nil),            // 14: banyan.v1.StatsRequest
+	(*StatsResponse)(nil),           // 15: banyan.v1.StatsResponse
+	(*EdgeStats)(nil),               // 16: banyan.v1.EdgeStats
+	(*RevisionStats)(nil),           // 17: banyan.v1.RevisionStats
+	(*Counters)(nil),                // 18: banyan.v1.Counters
+	(*Latency)(nil),                 // 19: banyan.v1.Latency
+	(*RestartRequest)(nil),          // 20: banyan.v1.RestartRequest
+	(*RestartResponse)(nil),         // 21: banyan.v1.RestartResponse
+	(*ScaleRequest)(nil),            // 22: banyan.v1.ScaleRequest
+	(*ScaleResponse)(nil),           // 23: banyan.v1.ScaleResponse
+	(*RunJobRequest)(nil),           // 24: banyan.v1.RunJobRequest
+	(*RunJobResponse)(nil),          // 25: banyan.v1.RunJobResponse
+	(*DownRequest)(nil),             // 26: banyan.v1.DownRequest
+	(*DownResponse)(nil),            // 27: banyan.v1.DownResponse
+	nil,                             // 28: banyan.v1.ApplyRequest.VariablesEntry
+	nil,                             // 29: banyan.v1.StatsResponse.RefusalsEntry
+	nil,                             // 30: banyan.v1.Counters.StatusesEntry
+	nil,                             // 31: banyan.v1.Counters.CodesEntry
+	(*Latency_Bucket)(nil),          // 32: banyan.v1.Latency.Bucket
+	(*timestamppb.Timestamp)(nil),   // 33: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),     // 34: google.protobuf.Duration
+	(*ListTopicsRequest)(nil),       // 35: banyan.v1.ListTopicsRequest
+	(*TailEventsRequest)(nil),       // 36: banyan.v1.TailEventsRequest
+	(*PublishEventsRequest)(nil),    // 37: banyan.v1.PublishEventsRequest
+	(*ListDeadRequest)(nil),         // 38: banyan.v1.ListDeadRequest
+	(*RedriveRequest)(nil),          // 39: banyan.v1.RedriveRequest
+	(*ReplayRequest)(nil),           // 40: banyan.v1.ReplayRequest
+	(*SetSubscriptionRequest)(nil),  // 41: banyan.v1.SetSubscriptionRequest
+	(*ListTopicsResponse)(nil),      // 42: banyan.v1.ListTopicsResponse
+	(*TailEventsResponse)(nil),      // 43: banyan.v1.TailEventsResponse
+	(*PublishEventsResponse)(nil),   // 44: banyan.v1.PublishEventsResponse
+	(*ListDeadResponse)(nil),        // 45: banyan.v1.ListDeadResponse
+	(*RedriveResponse)(nil),         // 46: banyan.v1.RedriveResponse
+	(*ReplayResponse)(nil),          // 47: banyan.v1.ReplayResponse
+	(*SetSubscriptionResponse)(nil), // 48: banyan.v1.SetSubscriptionResponse
 }
 var file_banyan_v1_control_proto_depIdxs = []int32{
 	28, // 0: banyan.v1.ApplyRequest.variables:type_name -> banyan.v1.ApplyRequest.VariablesEntry
@@ -2221,61 +2260,76 @@ var file_banyan_v1_control_proto_depIdxs = []int32{
 	9,  // 3: banyan.v1.Status.services:type_name -> banyan.v1.Service
 	8,  // 4: banyan.v1.Status.daemon:type_name -> banyan.v1.Process
 	8,  // 5: banyan.v1.Status.data_plane:type_name -> banyan.v1.Process
-	32, // 6: banyan.v1.Process.started_at:type_name -> google.protobuf.Timestamp
+	33, // 6: banyan.v1.Process.started_at:type_name -> google.protobuf.Timestamp
 	0,  // 7: banyan.v1.Process.state:type_name -> banyan.v1.State
-	33, // 8: banyan.v1.Process.cpu_time:type_name -> google.protobuf.Duration
+	34, // 8: banyan.v1.Process.cpu_time:type_name -> google.protobuf.Duration
 	0,  // 9: banyan.v1.Service.state:type_name -> banyan.v1.State
 	10, // 10: banyan.v1.Service.instances:type_name -> banyan.v1.Instance
-	32, // 11: banyan.v1.Service.next_run:type_name -> google.protobuf.Timestamp
+	33, // 11: banyan.v1.Service.next_run:type_name -> google.protobuf.Timestamp
 	0,  // 12: banyan.v1.Instance.state:type_name -> banyan.v1.State
-	32, // 13: banyan.v1.Instance.started_at:type_name -> google.protobuf.Timestamp
-	32, // 14: banyan.v1.Instance.ready_at:type_name -> google.protobuf.Timestamp
-	32, // 15: banyan.v1.Instance.retry_at:type_name -> google.protobuf.Timestamp
-	33, // 16: banyan.v1.Instance.cpu_time:type_name -> google.protobuf.Duration
-	32, // 17: banyan.v1.LogsRequest.since:type_name -> google.protobuf.Timestamp
-	32, // 18: banyan.v1.LogsRequest.until:type_name -> google.protobuf.Timestamp
+	33, // 13: banyan.v1.Instance.started_at:type_name -> google.protobuf.Timestamp
+	33, // 14: banyan.v1.Instance.ready_at:type_name -> google.protobuf.Timestamp
+	33, // 15: banyan.v1.Instance.retry_at:type_name -> google.protobuf.Timestamp
+	34, // 16: banyan.v1.Instance.cpu_time:type_name -> google.protobuf.Duration
+	33, // 17: banyan.v1.LogsRequest.since:type_name -> google.protobuf.Timestamp
+	33, // 18: banyan.v1.LogsRequest.until:type_name -> google.protobuf.Timestamp
 	13, // 19: banyan.v1.LogsResponse.records:type_name -> banyan.v1.LogRecord
-	32, // 20: banyan.v1.LogRecord.time:type_name -> google.protobuf.Timestamp
-	32, // 21: banyan.v1.StatsResponse.since:type_name -> google.protobuf.Timestamp
-	32, // 22: banyan.v1.StatsResponse.time:type_name -> google.protobuf.Timestamp
+	33, // 20: banyan.v1.LogRecord.time:type_name -> google.protobuf.Timestamp
+	33, // 21: banyan.v1.StatsResponse.since:type_name -> google.protobuf.Timestamp
+	33, // 22: banyan.v1.StatsResponse.time:type_name -> google.protobuf.Timestamp
 	16, // 23: banyan.v1.StatsResponse.edges:type_name -> banyan.v1.EdgeStats
-	18, // 24: banyan.v1.EdgeStats.total:type_name -> banyan.v1.Counters
-	17, // 25: banyan.v1.EdgeStats.revisions:type_name -> banyan.v1.RevisionStats
-	18, // 26: banyan.v1.RevisionStats.counters:type_name -> banyan.v1.Counters
-	29, // 27: banyan.v1.Counters.statuses:type_name -> banyan.v1.Counters.StatusesEntry
-	30, // 28: banyan.v1.Counters.codes:type_name -> banyan.v1.Counters.CodesEntry
-	19, // 29: banyan.v1.Counters.latency:type_name -> banyan.v1.Latency
-	19, // 30: banyan.v1.Counters.upstream:type_name -> banyan.v1.Latency
-	33, // 31: banyan.v1.Latency.sum:type_name -> google.protobuf.Duration
-	33, // 32: banyan.v1.Latency.p50:type_name -> google.protobuf.Duration
-	33, // 33: banyan.v1.Latency.p90:type_name -> google.protobuf.Duration
-	33, // 34: banyan.v1.Latency.p99:type_name -> google.protobuf.Duration
-	31, // 35: banyan.v1.Latency.buckets:type_name -> banyan.v1.Latency.Bucket
-	33, // 36: banyan.v1.Latency.Bucket.from:type_name -> google.protobuf.Duration
-	33, // 37: banyan.v1.Latency.Bucket.to:type_name -> google.protobuf.Duration
-	1,  // 38: banyan.v1.ControlService.Apply:input_type -> banyan.v1.ApplyRequest
-	3,  // 39: banyan.v1.ControlService.GetStatus:input_type -> banyan.v1.GetStatusRequest
-	5,  // 40: banyan.v1.ControlService.Watch:input_type -> banyan.v1.WatchRequest
-	11, // 41: banyan.v1.ControlService.Logs:input_type -> banyan.v1.LogsRequest
-	14, // 42: banyan.v1.ControlService.Stats:input_type -> banyan.v1.StatsRequest
-	20, // 43: banyan.v1.ControlService.Restart:input_type -> banyan.v1.RestartRequest
-	22, // 44: banyan.v1.ControlService.Scale:input_type -> banyan.v1.ScaleRequest
-	24, // 45: banyan.v1.ControlService.RunJob:input_type -> banyan.v1.RunJobRequest
-	26, // 46: banyan.v1.ControlService.Down:input_type -> banyan.v1.DownRequest
-	2,  // 47: banyan.v1.ControlService.Apply:output_type -> banyan.v1.ApplyResponse
-	4,  // 48: banyan.v1.ControlService.GetStatus:output_type -> banyan.v1.GetStatusResponse
-	6,  // 49: banyan.v1.ControlService.Watch:output_type -> banyan.v1.WatchResponse
-	12, // 50: banyan.v1.ControlService.Logs:output_type -> banyan.v1.LogsResponse
-	15, // 51: banyan.v1.ControlService.Stats:output_type -> banyan.v1.StatsResponse
-	21, // 52: banyan.v1.ControlService.Restart:output_type -> banyan.v1.RestartResponse
-	23, // 53: banyan.v1.ControlService.Scale:output_type -> banyan.v1.ScaleResponse
-	25, // 54: banyan.v1.ControlService.RunJob:output_type -> banyan.v1.RunJobResponse
-	27, // 55: banyan.v1.ControlService.Down:output_type -> banyan.v1.DownResponse
-	47, // [47:56] is the sub-list for method output_type
-	38, // [38:47] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	29, // 24: banyan.v1.StatsResponse.refusals:type_name -> banyan.v1.StatsResponse.RefusalsEntry
+	18, // 25: banyan.v1.EdgeStats.total:type_name -> banyan.v1.Counters
+	17, // 26: banyan.v1.EdgeStats.revisions:type_name -> banyan.v1.RevisionStats
+	18, // 27: banyan.v1.RevisionStats.counters:type_name -> banyan.v1.Counters
+	30, // 28: banyan.v1.Counters.statuses:type_name -> banyan.v1.Counters.StatusesEntry
+	31, // 29: banyan.v1.Counters.codes:type_name -> banyan.v1.Counters.CodesEntry
+	19, // 30: banyan.v1.Counters.latency:type_name -> banyan.v1.Latency
+	19, // 31: banyan.v1.Counters.upstream:type_name -> banyan.v1.Latency
+	34, // 32: banyan.v1.Latency.sum:type_name -> google.protobuf.Duration
+	34, // 33: banyan.v1.Latency.p50:type_name -> google.protobuf.Duration
+	34, // 34: banyan.v1.Latency.p90:type_name -> google.protobuf.Duration
+	34, // 35: banyan.v1.Latency.p99:type_name -> google.protobuf.Duration
+	32, // 36: banyan.v1.Latency.buckets:type_name -> banyan.v1.Latency.Bucket
+	34, // 37: banyan.v1.Latency.Bucket.from:type_name -> google.protobuf.Duration
+	34, // 38: banyan.v1.Latency.Bucket.to:type_name -> google.protobuf.Duration
+	1,  // 39: banyan.v1.ControlService.Apply:input_type -> banyan.v1.ApplyRequest
+	3,  // 40: banyan.v1.ControlService.GetStatus:input_type -> banyan.v1.GetStatusRequest
+	5,  // 41: banyan.v1.ControlService.Watch:input_type -> banyan.v1.WatchRequest
+	11, // 42: banyan.v1.ControlService.Logs:input_type -> banyan.v1.LogsRequest
+	14, // 43: banyan.v1.ControlService.Stats:input_type -> banyan.v1.StatsRequest
+	20, // 44: banyan.v1.ControlService.Restart:input_type -> banyan.v1.RestartRequest
+	22, // 45: banyan.v1.ControlService.Scale:input_type -> banyan.v1.ScaleRequest
+	24, // 46: banyan.v1.ControlService.RunJob:input_type -> banyan.v1.RunJobRequest
+	35, // 47: banyan.v1.ControlService.ListTopics:input_type -> banyan.v1.ListTopicsRequest
+	36, // 48: banyan.v1.ControlService.TailEvents:input_type -> banyan.v1.TailEventsRequest
+	37, // 49: banyan.v1.ControlService.PublishEvents:input_type -> banyan.v1.PublishEventsRequest
+	38, // 50: banyan.v1.ControlService.ListDead:input_type -> banyan.v1.ListDeadRequest
+	39, // 51: banyan.v1.ControlService.Redrive:input_type -> banyan.v1.RedriveRequest
+	40, // 52: banyan.v1.ControlService.Replay:input_type -> banyan.v1.ReplayRequest
+	41, // 53: banyan.v1.ControlService.SetSubscription:input_type -> banyan.v1.SetSubscriptionRequest
+	26, // 54: banyan.v1.ControlService.Down:input_type -> banyan.v1.DownRequest
+	2,  // 55: banyan.v1.ControlService.Apply:output_type -> banyan.v1.ApplyResponse
+	4,  // 56: banyan.v1.ControlService.GetStatus:output_type -> banyan.v1.GetStatusResponse
+	6,  // 57: banyan.v1.ControlService.Watch:output_type -> banyan.v1.WatchResponse
+	12, // 58: banyan.v1.ControlService.Logs:output_type -> banyan.v1.LogsResponse
+	15, // 59: banyan.v1.ControlService.Stats:output_type -> banyan.v1.StatsResponse
+	21, // 60: banyan.v1.ControlService.Restart:output_type -> banyan.v1.RestartResponse
+	23, // 61: banyan.v1.ControlService.Scale:output_type -> banyan.v1.ScaleResponse
+	25, // 62: banyan.v1.ControlService.RunJob:output_type -> banyan.v1.RunJobResponse
+	42, // 63: banyan.v1.ControlService.ListTopics:output_type -> banyan.v1.ListTopicsResponse
+	43, // 64: banyan.v1.ControlService.TailEvents:output_type -> banyan.v1.TailEventsResponse
+	44, // 65: banyan.v1.ControlService.PublishEvents:output_type -> banyan.v1.PublishEventsResponse
+	45, // 66: banyan.v1.ControlService.ListDead:output_type -> banyan.v1.ListDeadResponse
+	46, // 67: banyan.v1.ControlService.Redrive:output_type -> banyan.v1.RedriveResponse
+	47, // 68: banyan.v1.ControlService.Replay:output_type -> banyan.v1.ReplayResponse
+	48, // 69: banyan.v1.ControlService.SetSubscription:output_type -> banyan.v1.SetSubscriptionResponse
+	27, // 70: banyan.v1.ControlService.Down:output_type -> banyan.v1.DownResponse
+	55, // [55:71] is the sub-list for method output_type
+	39, // [39:55] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_banyan_v1_control_proto_init() }
@@ -2283,13 +2337,14 @@ func file_banyan_v1_control_proto_init() {
 	if File_banyan_v1_control_proto != nil {
 		return
 	}
+	file_banyan_v1_events_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_banyan_v1_control_proto_rawDesc), len(file_banyan_v1_control_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   31,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

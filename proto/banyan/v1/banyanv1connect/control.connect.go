@@ -52,6 +52,24 @@ const (
 	ControlServiceScaleProcedure = "/banyan.v1.ControlService/Scale"
 	// ControlServiceRunJobProcedure is the fully-qualified name of the ControlService's RunJob RPC.
 	ControlServiceRunJobProcedure = "/banyan.v1.ControlService/RunJob"
+	// ControlServiceListTopicsProcedure is the fully-qualified name of the ControlService's ListTopics
+	// RPC.
+	ControlServiceListTopicsProcedure = "/banyan.v1.ControlService/ListTopics"
+	// ControlServiceTailEventsProcedure is the fully-qualified name of the ControlService's TailEvents
+	// RPC.
+	ControlServiceTailEventsProcedure = "/banyan.v1.ControlService/TailEvents"
+	// ControlServicePublishEventsProcedure is the fully-qualified name of the ControlService's
+	// PublishEvents RPC.
+	ControlServicePublishEventsProcedure = "/banyan.v1.ControlService/PublishEvents"
+	// ControlServiceListDeadProcedure is the fully-qualified name of the ControlService's ListDead RPC.
+	ControlServiceListDeadProcedure = "/banyan.v1.ControlService/ListDead"
+	// ControlServiceRedriveProcedure is the fully-qualified name of the ControlService's Redrive RPC.
+	ControlServiceRedriveProcedure = "/banyan.v1.ControlService/Redrive"
+	// ControlServiceReplayProcedure is the fully-qualified name of the ControlService's Replay RPC.
+	ControlServiceReplayProcedure = "/banyan.v1.ControlService/Replay"
+	// ControlServiceSetSubscriptionProcedure is the fully-qualified name of the ControlService's
+	// SetSubscription RPC.
+	ControlServiceSetSubscriptionProcedure = "/banyan.v1.ControlService/SetSubscription"
 	// ControlServiceDownProcedure is the fully-qualified name of the ControlService's Down RPC.
 	ControlServiceDownProcedure = "/banyan.v1.ControlService/Down"
 )
@@ -78,6 +96,24 @@ type ControlServiceClient interface {
 	Scale(context.Context, *v1.ScaleRequest) (*v1.ScaleResponse, error)
 	// RunJob starts a run of a job now.
 	RunJob(context.Context, *v1.RunJobRequest) (*v1.RunJobResponse, error)
+	// ListTopics returns the topics, their subscriptions and the outboxes, and how they are.
+	ListTopics(context.Context, *v1.ListTopicsRequest) (*v1.ListTopicsResponse, error)
+	// TailEvents sends a topic's events and goes on with new ones if asked to. It
+	// moves nobody's progress.
+	TailEvents(context.Context, *v1.TailEventsRequest) (*connect.ServerStreamForClient[v1.TailEventsResponse], error)
+	// PublishEvents publishes to any topic and returns when the events are durable.
+	PublishEvents(context.Context, *v1.PublishEventsRequest) (*v1.PublishEventsResponse, error)
+	// ListDead returns a topic's dead letters, a page at a time.
+	ListDead(context.Context, *v1.ListDeadRequest) (*v1.ListDeadResponse, error)
+	// Redrive delivers dead letters once more. It returns when each was tried; the
+	// rest stays if the call is ended before.
+	Redrive(context.Context, *v1.RedriveRequest) (*v1.RedriveResponse, error)
+	// Replay delivers a part of a topic to a subscription once more, beside what it
+	// gets anyway. It returns when all is delivered or a dead letter, and ends early
+	// with the call.
+	Replay(context.Context, *v1.ReplayRequest) (*v1.ReplayResponse, error)
+	// SetSubscription pauses a subscription, or lets it go on.
+	SetSubscription(context.Context, *v1.SetSubscriptionRequest) (*v1.SetSubscriptionResponse, error)
 	// Down stops all instances in reverse dependency order, then the data plane
 	// and the daemon. It returns when nothing is left but the daemon, which exits next.
 	Down(context.Context, *v1.DownRequest) (*v1.DownResponse, error)
@@ -144,6 +180,50 @@ func NewControlServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(controlServiceMethods.ByName("RunJob")),
 			connect.WithClientOptions(opts...),
 		),
+		listTopics: connect.NewClient[v1.ListTopicsRequest, v1.ListTopicsResponse](
+			httpClient,
+			baseURL+ControlServiceListTopicsProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("ListTopics")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		tailEvents: connect.NewClient[v1.TailEventsRequest, v1.TailEventsResponse](
+			httpClient,
+			baseURL+ControlServiceTailEventsProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("TailEvents")),
+			connect.WithClientOptions(opts...),
+		),
+		publishEvents: connect.NewClient[v1.PublishEventsRequest, v1.PublishEventsResponse](
+			httpClient,
+			baseURL+ControlServicePublishEventsProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("PublishEvents")),
+			connect.WithClientOptions(opts...),
+		),
+		listDead: connect.NewClient[v1.ListDeadRequest, v1.ListDeadResponse](
+			httpClient,
+			baseURL+ControlServiceListDeadProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("ListDead")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		redrive: connect.NewClient[v1.RedriveRequest, v1.RedriveResponse](
+			httpClient,
+			baseURL+ControlServiceRedriveProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("Redrive")),
+			connect.WithClientOptions(opts...),
+		),
+		replay: connect.NewClient[v1.ReplayRequest, v1.ReplayResponse](
+			httpClient,
+			baseURL+ControlServiceReplayProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("Replay")),
+			connect.WithClientOptions(opts...),
+		),
+		setSubscription: connect.NewClient[v1.SetSubscriptionRequest, v1.SetSubscriptionResponse](
+			httpClient,
+			baseURL+ControlServiceSetSubscriptionProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("SetSubscription")),
+			connect.WithClientOptions(opts...),
+		),
 		down: connect.NewClient[v1.DownRequest, v1.DownResponse](
 			httpClient,
 			baseURL+ControlServiceDownProcedure,
@@ -155,15 +235,22 @@ func NewControlServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 
 // controlServiceClient implements ControlServiceClient.
 type controlServiceClient struct {
-	apply     *connect.Client[v1.ApplyRequest, v1.ApplyResponse]
-	getStatus *connect.Client[v1.GetStatusRequest, v1.GetStatusResponse]
-	watch     *connect.Client[v1.WatchRequest, v1.WatchResponse]
-	logs      *connect.Client[v1.LogsRequest, v1.LogsResponse]
-	stats     *connect.Client[v1.StatsRequest, v1.StatsResponse]
-	restart   *connect.Client[v1.RestartRequest, v1.RestartResponse]
-	scale     *connect.Client[v1.ScaleRequest, v1.ScaleResponse]
-	runJob    *connect.Client[v1.RunJobRequest, v1.RunJobResponse]
-	down      *connect.Client[v1.DownRequest, v1.DownResponse]
+	apply           *connect.Client[v1.ApplyRequest, v1.ApplyResponse]
+	getStatus       *connect.Client[v1.GetStatusRequest, v1.GetStatusResponse]
+	watch           *connect.Client[v1.WatchRequest, v1.WatchResponse]
+	logs            *connect.Client[v1.LogsRequest, v1.LogsResponse]
+	stats           *connect.Client[v1.StatsRequest, v1.StatsResponse]
+	restart         *connect.Client[v1.RestartRequest, v1.RestartResponse]
+	scale           *connect.Client[v1.ScaleRequest, v1.ScaleResponse]
+	runJob          *connect.Client[v1.RunJobRequest, v1.RunJobResponse]
+	listTopics      *connect.Client[v1.ListTopicsRequest, v1.ListTopicsResponse]
+	tailEvents      *connect.Client[v1.TailEventsRequest, v1.TailEventsResponse]
+	publishEvents   *connect.Client[v1.PublishEventsRequest, v1.PublishEventsResponse]
+	listDead        *connect.Client[v1.ListDeadRequest, v1.ListDeadResponse]
+	redrive         *connect.Client[v1.RedriveRequest, v1.RedriveResponse]
+	replay          *connect.Client[v1.ReplayRequest, v1.ReplayResponse]
+	setSubscription *connect.Client[v1.SetSubscriptionRequest, v1.SetSubscriptionResponse]
+	down            *connect.Client[v1.DownRequest, v1.DownResponse]
 }
 
 // Apply calls banyan.v1.ControlService.Apply.
@@ -230,6 +317,65 @@ func (c *controlServiceClient) RunJob(ctx context.Context, req *v1.RunJobRequest
 	return nil, err
 }
 
+// ListTopics calls banyan.v1.ControlService.ListTopics.
+func (c *controlServiceClient) ListTopics(ctx context.Context, req *v1.ListTopicsRequest) (*v1.ListTopicsResponse, error) {
+	response, err := c.listTopics.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// TailEvents calls banyan.v1.ControlService.TailEvents.
+func (c *controlServiceClient) TailEvents(ctx context.Context, req *v1.TailEventsRequest) (*connect.ServerStreamForClient[v1.TailEventsResponse], error) {
+	return c.tailEvents.CallServerStream(ctx, connect.NewRequest(req))
+}
+
+// PublishEvents calls banyan.v1.ControlService.PublishEvents.
+func (c *controlServiceClient) PublishEvents(ctx context.Context, req *v1.PublishEventsRequest) (*v1.PublishEventsResponse, error) {
+	response, err := c.publishEvents.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListDead calls banyan.v1.ControlService.ListDead.
+func (c *controlServiceClient) ListDead(ctx context.Context, req *v1.ListDeadRequest) (*v1.ListDeadResponse, error) {
+	response, err := c.listDead.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Redrive calls banyan.v1.ControlService.Redrive.
+func (c *controlServiceClient) Redrive(ctx context.Context, req *v1.RedriveRequest) (*v1.RedriveResponse, error) {
+	response, err := c.redrive.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// Replay calls banyan.v1.ControlService.Replay.
+func (c *controlServiceClient) Replay(ctx context.Context, req *v1.ReplayRequest) (*v1.ReplayResponse, error) {
+	response, err := c.replay.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// SetSubscription calls banyan.v1.ControlService.SetSubscription.
+func (c *controlServiceClient) SetSubscription(ctx context.Context, req *v1.SetSubscriptionRequest) (*v1.SetSubscriptionResponse, error) {
+	response, err := c.setSubscription.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // Down calls banyan.v1.ControlService.Down.
 func (c *controlServiceClient) Down(ctx context.Context, req *v1.DownRequest) (*v1.DownResponse, error) {
 	response, err := c.down.CallUnary(ctx, connect.NewRequest(req))
@@ -261,6 +407,24 @@ type ControlServiceHandler interface {
 	Scale(context.Context, *v1.ScaleRequest) (*v1.ScaleResponse, error)
 	// RunJob starts a run of a job now.
 	RunJob(context.Context, *v1.RunJobRequest) (*v1.RunJobResponse, error)
+	// ListTopics returns the topics, their subscriptions and the outboxes, and how they are.
+	ListTopics(context.Context, *v1.ListTopicsRequest) (*v1.ListTopicsResponse, error)
+	// TailEvents sends a topic's events and goes on with new ones if asked to. It
+	// moves nobody's progress.
+	TailEvents(context.Context, *v1.TailEventsRequest, *connect.ServerStream[v1.TailEventsResponse]) error
+	// PublishEvents publishes to any topic and returns when the events are durable.
+	PublishEvents(context.Context, *v1.PublishEventsRequest) (*v1.PublishEventsResponse, error)
+	// ListDead returns a topic's dead letters, a page at a time.
+	ListDead(context.Context, *v1.ListDeadRequest) (*v1.ListDeadResponse, error)
+	// Redrive delivers dead letters once more. It returns when each was tried; the
+	// rest stays if the call is ended before.
+	Redrive(context.Context, *v1.RedriveRequest) (*v1.RedriveResponse, error)
+	// Replay delivers a part of a topic to a subscription once more, beside what it
+	// gets anyway. It returns when all is delivered or a dead letter, and ends early
+	// with the call.
+	Replay(context.Context, *v1.ReplayRequest) (*v1.ReplayResponse, error)
+	// SetSubscription pauses a subscription, or lets it go on.
+	SetSubscription(context.Context, *v1.SetSubscriptionRequest) (*v1.SetSubscriptionResponse, error)
 	// Down stops all instances in reverse dependency order, then the data plane
 	// and the daemon. It returns when nothing is left but the daemon, which exits next.
 	Down(context.Context, *v1.DownRequest) (*v1.DownResponse, error)
@@ -323,6 +487,50 @@ func NewControlServiceHandler(svc ControlServiceHandler, opts ...connect.Handler
 		connect.WithSchema(controlServiceMethods.ByName("RunJob")),
 		connect.WithHandlerOptions(opts...),
 	)
+	controlServiceListTopicsHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceListTopicsProcedure,
+		svc.ListTopics,
+		connect.WithSchema(controlServiceMethods.ByName("ListTopics")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	controlServiceTailEventsHandler := connect.NewServerStreamHandlerSimple(
+		ControlServiceTailEventsProcedure,
+		svc.TailEvents,
+		connect.WithSchema(controlServiceMethods.ByName("TailEvents")),
+		connect.WithHandlerOptions(opts...),
+	)
+	controlServicePublishEventsHandler := connect.NewUnaryHandlerSimple(
+		ControlServicePublishEventsProcedure,
+		svc.PublishEvents,
+		connect.WithSchema(controlServiceMethods.ByName("PublishEvents")),
+		connect.WithHandlerOptions(opts...),
+	)
+	controlServiceListDeadHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceListDeadProcedure,
+		svc.ListDead,
+		connect.WithSchema(controlServiceMethods.ByName("ListDead")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	controlServiceRedriveHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceRedriveProcedure,
+		svc.Redrive,
+		connect.WithSchema(controlServiceMethods.ByName("Redrive")),
+		connect.WithHandlerOptions(opts...),
+	)
+	controlServiceReplayHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceReplayProcedure,
+		svc.Replay,
+		connect.WithSchema(controlServiceMethods.ByName("Replay")),
+		connect.WithHandlerOptions(opts...),
+	)
+	controlServiceSetSubscriptionHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceSetSubscriptionProcedure,
+		svc.SetSubscription,
+		connect.WithSchema(controlServiceMethods.ByName("SetSubscription")),
+		connect.WithHandlerOptions(opts...),
+	)
 	controlServiceDownHandler := connect.NewUnaryHandlerSimple(
 		ControlServiceDownProcedure,
 		svc.Down,
@@ -347,6 +555,20 @@ func NewControlServiceHandler(svc ControlServiceHandler, opts ...connect.Handler
 			controlServiceScaleHandler.ServeHTTP(w, r)
 		case ControlServiceRunJobProcedure:
 			controlServiceRunJobHandler.ServeHTTP(w, r)
+		case ControlServiceListTopicsProcedure:
+			controlServiceListTopicsHandler.ServeHTTP(w, r)
+		case ControlServiceTailEventsProcedure:
+			controlServiceTailEventsHandler.ServeHTTP(w, r)
+		case ControlServicePublishEventsProcedure:
+			controlServicePublishEventsHandler.ServeHTTP(w, r)
+		case ControlServiceListDeadProcedure:
+			controlServiceListDeadHandler.ServeHTTP(w, r)
+		case ControlServiceRedriveProcedure:
+			controlServiceRedriveHandler.ServeHTTP(w, r)
+		case ControlServiceReplayProcedure:
+			controlServiceReplayHandler.ServeHTTP(w, r)
+		case ControlServiceSetSubscriptionProcedure:
+			controlServiceSetSubscriptionHandler.ServeHTTP(w, r)
 		case ControlServiceDownProcedure:
 			controlServiceDownHandler.ServeHTTP(w, r)
 		default:
@@ -388,6 +610,34 @@ func (UnimplementedControlServiceHandler) Scale(context.Context, *v1.ScaleReques
 
 func (UnimplementedControlServiceHandler) RunJob(context.Context, *v1.RunJobRequest) (*v1.RunJobResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("banyan.v1.ControlService.RunJob is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) ListTopics(context.Context, *v1.ListTopicsRequest) (*v1.ListTopicsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("banyan.v1.ControlService.ListTopics is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) TailEvents(context.Context, *v1.TailEventsRequest, *connect.ServerStream[v1.TailEventsResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("banyan.v1.ControlService.TailEvents is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) PublishEvents(context.Context, *v1.PublishEventsRequest) (*v1.PublishEventsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("banyan.v1.ControlService.PublishEvents is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) ListDead(context.Context, *v1.ListDeadRequest) (*v1.ListDeadResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("banyan.v1.ControlService.ListDead is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) Redrive(context.Context, *v1.RedriveRequest) (*v1.RedriveResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("banyan.v1.ControlService.Redrive is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) Replay(context.Context, *v1.ReplayRequest) (*v1.ReplayResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("banyan.v1.ControlService.Replay is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) SetSubscription(context.Context, *v1.SetSubscriptionRequest) (*v1.SetSubscriptionResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("banyan.v1.ControlService.SetSubscription is not implemented"))
 }
 
 func (UnimplementedControlServiceHandler) Down(context.Context, *v1.DownRequest) (*v1.DownResponse, error) {

@@ -1,0 +1,91 @@
+package journal
+
+import (
+	"errors"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/banyanrun/banyan/internal/bus/engine"
+	"github.com/banyanrun/banyan/internal/bus/journal/fsystest"
+)
+
+// The newest segment with something in it stays, even when a bound asks for its
+// room: it tells how far the log is.
+func TestTheEndIsKept(t *testing.T) {
+	disk := fsystest.New(1)
+	open := func() *Journal {
+		j := openOn(t, disk)
+		if err := j.Ensure(t.Context(), []engine.Topic{{Name: testTopic, MaxBytes: 2000, DropOldest: true, Dedup: time.Hour}}); err != nil {
+			t.Fatal(err)
+		}
+		return j
+	}
+	j := open()
+	n := 0
+	disk.Fail(func(op fsystest.Op, name string, _ int) error {
+		if op == fsystest.Write && name == "/bus/t/00000002.seg" {
+			return syscall.ENOSPC
+		}
+		return nil
+	})
+	var err error
+	for ; err == nil; n++ {
+		err = put(j, n+1)
+	}
+	stored := uint64(n - 1)
+	if !errors.Is(err, engine.ErrFull) || stored < 5 {
+		t.Fatalf("event %d: %v", n, err)
+	}
+	topic := j.topics[testTopic]
+	for filed := false; !filed; {
+		topic.mu.Lock()
+		changed := topic.spared
+		filed = topic.filed(1)
+		topic.mu.Unlock()
+		if !filed {
+			<-changed
+		}
+	}
+	topic.retain(4000)
+	j.Close()
+	disk.Fail(nil)
+	disk.Kill()
+	j = open()
+	s, err := j.Stat(t.Context(), testTopic)
+	if err != nil || s.Health != engine.OK || s.Partitions[0].End.Offset != stored {
+		t.Fatalf("%d events were stored; the topic is %+v, %v", stored, s, err)
+	}
+	if err := put(j, n); err != nil {
+		t.Error(err)
+	}
+}
+
+// A bound of all topics holds for each, and is given back.
+func TestBoundOfAll(t *testing.T) {
+	j := New(Config{Dir: "/bus", FS: fsystest.New(1), MaxBytes: 8 << 10, SegmentFirst: 2 << 10, SegmentMost: 2 << 10})
+	defer j.Close()
+	if err := j.Ensure(t.Context(), []engine.Topic{{Name: testTopic}, {Name: "other"}}); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	var err error
+	for ; err == nil; n++ {
+		err = put(j, n+1)
+	}
+	if !errors.Is(err, engine.ErrFull) || n < 20 {
+		t.Fatalf("event %d: %v", n, err)
+	}
+	if _, err := j.Publish(t.Context(), "other", []engine.Record{event(1), event(2), event(3)}); !errors.Is(err, engine.ErrFull) {
+		t.Fatalf("the other topic: %v", err)
+	}
+	if err := j.Release(t.Context(), testTopic, []engine.Position{{Offset: uint64(n)}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := put(j, n+1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Publish(t.Context(), "other", []engine.Record{event(1)}); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,44 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+
+	"github.com/banyanrun/banyan/internal/bus"
+	"github.com/banyanrun/banyan/internal/cloudevent"
+	"github.com/banyanrun/banyan/internal/serviceapi"
+)
+
+// publisher is the bus as services reach it.
+type publisher struct{ bus *bus.Bus }
+
+var _ serviceapi.Publisher = publisher{}
+
+// Publish implements serviceapi.Publisher.
+func (p publisher) Publish(ctx context.Context, service, topic string, events []cloudevent.Event) ([]serviceapi.Result, error) {
+	results, err := p.bus.Publish(ctx, service, topic, events)
+	if err != nil {
+		return nil, refusal(err)
+	}
+	list := make([]serviceapi.Result, len(results))
+	for i, r := range results {
+		list[i] = serviceapi.Result{ID: r.ID, Source: r.Source, Sequence: r.Sequence, Duplicate: r.Duplicate, Scheduled: r.Scheduled}
+	}
+	return list, nil
+}
+
+// refusal is an error of the bus as services see it. The two have the same codes.
+func refusal(err error) error {
+	e, ok := errors.AsType[*bus.Error](err)
+	if !ok {
+		return err
+	}
+	p := &serviceapi.Problem{Code: serviceapi.Code(e.Reason), Detail: e.Error(), Topic: e.Topic, RetryAfter: e.RetryAfter}
+	if e.Index >= 0 {
+		p.Index = &e.Index
+	}
+	for _, m := range e.Problems {
+		p.Errors = append(p.Errors, serviceapi.Mismatch(m))
+	}
+	return p
+}

@@ -1,0 +1,35 @@
+package route
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/banyanrun/banyan/internal/model"
+)
+
+// platformPolicy is that of calls to Banyan itself. Its one instance is never
+// ejected. While it is being restarted requests wait, so that nobody notices.
+var platformPolicy = Policy{Timeout: 30 * time.Second, Wait: 10 * time.Second, Outlier: &Outlier{}}
+
+// platformEdges are the edges that the app file does not declare: each service and
+// job may call Banyan, whether it does or not, because its environment says where
+// that is; and Banyan calls those that events are delivered to.
+func platformEdges(app *model.App) []Edge {
+	var edges []Edge
+	for _, name := range slices.Sorted(maps.Keys(app.Services)) {
+		s := app.Services[name]
+		if s.LeftOut != "" {
+			continue
+		}
+		edges = append(edges, Edge{Caller: name, Callee: Platform, Policy: platformPolicy})
+		if subscribes(s) {
+			// Every request says its time itself, and who sends it repeats it.
+			edges = append(edges, Edge{Caller: Platform, Callee: name})
+		}
+	}
+	return edges
+}
+
+// subscribes reports whether events are delivered to s.
+func subscribes(s *model.Service) bool { return len(s.Spec.Subscribes) > 0 }

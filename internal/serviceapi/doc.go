@@ -1,0 +1,10 @@
+// Package serviceapi serves what services reach at $BANYAN_URL: plain HTTP on a
+// unix socket that the data plane alone connects to. Each service and job has an
+// address of its own for it, so that the data plane knows who calls; it says so in
+// Banyan-Caller, and the package believes nothing else.
+//
+// Refusals are problem details (RFC 9457) with the members and the header
+// Banyan-Error that the data plane's own have, so that a client needs to know one
+// form only. The package translates between the wire and interfaces that it
+// declares itself, and decides nothing.
+package serviceapi

@@ -1,0 +1,131 @@
+package serviceapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/banyanrun/banyan/internal/cloudevent"
+)
+
+// Bounds of a request. A topic's own max_event is at most maxEvent.
+const (
+	maxEvents = 1000
+	maxBody   = 8 << 20
+	maxEvent  = 1 << 20
+)
+
+// Fields by which a request says when all its events count that do not say so themselves.
+const (
+	deliverAtHeader = "Banyan-Deliver-At" // a time (RFC 3339)
+	delayHeader     = "Banyan-Delay"      // a duration: 90s
+)
+
+// deliverAt is the attribute of events that says so.
+const deliverAt = "deliverat"
+
+// Publisher takes events.
+type Publisher interface {
+	// Publish stores events under a topic and returns when they are durable, with one
+	// result for each, in order. publisher is the service that asks. Events may lack
+	// id, source, type and time, which are filled in; they and their memory are
+	// Publish's from then on. Errors that are a *Problem are answered as they say.
+	Publish(ctx context.Context, publisher, topic string, events []cloudevent.Event) ([]Result, error)
+}
+
+// Result is what became of one event.
+type Result struct {
+	ID, Source string
+	// Sequence is its place in the topic; empty where it is not known, or not there yet.
+	Sequence string
+	// Duplicate: the same source and id were published before, and count.
+	Duplicate bool
+	// Scheduled is when the event will be published; zero: it is.
+	Scheduled time.Time
+}
+
+// published is the answer to a publish.
+type published struct {
+	Events []publishedEvent `json:"events"`
+}
+
+type publishedEvent struct {
+	ID        string    `json:"id"`
+	Source    string    `json:"source"`
+	Topic     string    `json:"topic"`
+	Sequence  string    `json:"sequence,omitempty"`
+	Scheduled time.Time `json:"scheduled,omitzero"`
+	Duplicate bool      `json:"duplicate"`
+}
+
+// publish answers POST /v1/topics/{topic}: 201, or 200 if no event is new.
+func (h *handler) publish(w http.ResponseWriter, r *http.Request, caller string) error {
+	topic := r.PathValue("topic")
+	results, err := h.publishTo(topic, r, caller)
+	if err != nil {
+		p := *problemOf(err)
+		p.Topic = topic
+		if p.Code == Internal {
+			return err
+		}
+		return &p
+	}
+	status := http.StatusOK
+	body := published{Events: make([]publishedEvent, len(results))}
+	for i, result := range results {
+		body.Events[i] = publishedEvent{
+			ID: result.ID, Source: result.Source, Topic: topic, Sequence: result.Sequence,
+			Scheduled: result.Scheduled, Duplicate: result.Duplicate,
+		}
+		if !result.Duplicate {
+			status = http.StatusCreated
+		}
+	}
+	send(w, "application/json", status, body)
+	return nil
+}
+
+func (h *handler) publishTo(topic string, r *http.Request, caller string) ([]Result, error) {
+	if h.Publisher == nil {
+		return nil, &Problem{Code: PublisherAbsent, Detail: "this daemon takes no events yet", RetryAfter: time.Second}
+	}
+	at, err := due(r.Header, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	events, _, err := cloudevent.Read(r, cloudevent.Limits{Body: maxBody, Events: maxEvents, Data: maxEvent})
+	if err != nil {
+		if _, ok := errors.AsType[*cloudevent.Error](err); !ok {
+			err = &Problem{Code: BodyBroken, Detail: err.Error()}
+		}
+		return nil, err
+	}
+	if at != "" {
+		for i := range events {
+			events[i].Default(deliverAt, at)
+		}
+	}
+	return h.Publisher.Publish(r.Context(), caller, topic, events)
+}
+
+// due returns the time (RFC 3339) from which a request's events count; empty: at once.
+func due(h http.Header, now time.Time) (string, error) {
+	at, delay := h.Get(deliverAtHeader), h.Get(delayHeader)
+	switch {
+	case at != "" && delay != "":
+		return "", &Problem{Code: EventInvalid, Detail: "the headers " + deliverAtHeader + " and " + delayHeader + " exclude each other; send one"}
+	case at != "":
+		if _, err := time.Parse(time.RFC3339, at); err != nil {
+			return "", &Problem{Code: EventInvalid, Detail: "the header " + deliverAtHeader + " is no time as 2026-01-31T12:00:00Z is"}
+		}
+		return at, nil
+	case delay != "":
+		d, err := time.ParseDuration(delay)
+		if err != nil || d < 0 {
+			return "", &Problem{Code: EventInvalid, Detail: "the header " + delayHeader + " is no duration as 90s is"}
+		}
+		return now.Add(d).UTC().Format(time.RFC3339Nano), nil
+	}
+	return "", nil
+}
