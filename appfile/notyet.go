@@ -13,9 +13,6 @@ var notYet = map[string]map[string]limit{
 		EngineKafka:    {"the bus engine kafka is not available yet", "leave bus out: the embedded engine keeps events on this machine and needs no server"},
 		EngineRabbitMQ: {"the bus engine rabbitmq is not available yet", "leave bus out: the embedded engine keeps events on this machine and needs no server"},
 	},
-	"Database.Outbox": {
-		"*": {"database.outbox is not available yet", "remove it, and publish by POST $BANYAN_URL/v1/topics/TOPIC after the commit, with an id that is the same when it is repeated"},
-	},
 	"App.Sagas": {
 		"*": {"sagas are not available yet", "remove them, and let a service call the others one after another and keep in its database what must be undone"},
 	},

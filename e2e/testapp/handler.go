@@ -36,6 +36,7 @@ func handler() http.Handler {
 		"events":  events,
 		"socket":  socket,
 		"grpc":    callGRPC,
+		"take":    take,
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		last := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]

@@ -32,6 +32,8 @@ func run(args []string) error {
 		return serve()
 	case "grpc":
 		return serveGRPC()
+	case "publish":
+		return publish()
 	case "job":
 		return job(args[1:])
 	case "linger": // a grandchild that nobody asks to stop

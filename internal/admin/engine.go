@@ -26,8 +26,8 @@ type Engine interface {
 	Restart(ctx context.Context, service string) error
 	Scale(ctx context.Context, service string, replicas int) error
 	RunJob(ctx context.Context, job string) error
-	// Events are the app's topics; nil while there is no bus.
-	Events() Events
+	// Events returns the app's bus, or why it could not be opened.
+	Events() (Events, error)
 	Down(ctx context.Context, force bool) error
 }
 

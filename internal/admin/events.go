@@ -8,16 +8,13 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/banyanrun/banyan/internal/cloudevent"
-	"github.com/banyanrun/banyan/internal/fault"
 	banyanv1 "github.com/banyanrun/banyan/proto/banyan/v1"
 )
 
 // events returns the app's bus.
 func (h *handler) events() (Events, error) {
-	if e := h.engine.Events(); e != nil {
-		return e, nil
-	}
-	return nil, wire(fault.New(fault.Unavailable, "the app's events are not ready").Fix("try again in a moment, or see `banyan logs daemon`"))
+	e, err := h.engine.Events()
+	return e, wire(err)
 }
 
 func (h *handler) ListTopics(ctx context.Context, _ *banyanv1.ListTopicsRequest) (*banyanv1.ListTopicsResponse, error) {

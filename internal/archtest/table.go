@@ -23,6 +23,7 @@ const (
 	fsys      = "internal/bus/journal/fsys"
 	fsystest  = "internal/bus/journal/fsystest"
 	enginest  = "internal/bus/enginetest"
+	journal   = "internal/bus/journal"
 	gateway   = "internal/gateway"
 	link      = "internal/link"
 	socket    = "internal/socket"
@@ -60,7 +61,7 @@ const (
 var vocabulary = []string{appfile, fault, model}
 
 // engines are what the daemon wires together.
-var engines = []string{state, reconcile, logs, probe, build, ports, secret, route, dataplane, outbox}
+var engines = []string{state, reconcile, logs, probe, build, ports, secret, route, dataplane, bus, outbox}
 
 const (
 	leafWhy = "it is a leaf that everybody uses, so it uses nobody"
@@ -92,7 +93,7 @@ var table = []room{
 	{name: connect, imports: []string{contract}, why: "it is generated"},
 
 	// Engines of the control plane.
-	{name: state, imports: vocabulary, why: engineWhy},
+	{name: state, imports: with(vocabulary, sqlite), why: engineWhy},
 	{name: reconcile, imports: vocabulary, why: engineWhy},
 	{name: logs, imports: vocabulary, why: engineWhy},
 	{name: probe, imports: vocabulary, why: engineWhy},
@@ -109,17 +110,17 @@ var table = []room{
 	{name: fsys, why: leafWhy},
 	{name: fsystest, imports: []string{fsys}, why: "it stands for a disk and does not know what is on it"},
 	{
-		name:    "internal/bus/journal",
+		name:    journal,
 		imports: []string{events, fsys, fault},
 		tests:   []string{enginest, fsystest},
 		why:     "an engine of the bus keeps events and knows nothing of who publishes them or what becomes of them",
 	},
-	{name: flow, imports: []string{"internal/bus/engine"}, why: "it decides what is delivered when and does nothing itself, so that it can be tested as a function"},
+	{name: flow, imports: []string{events}, why: "it decides what is delivered when and does nothing itself, so that it can be tested as a function"},
 	{name: progress, imports: []string{events, fault, sqlite}, why: "it keeps what the bus hands it and decides nothing"},
 	{
 		name:    bus,
 		imports: with(vocabulary, ce, events, flow, progress),
-		tests:   []string{enginest, "internal/bus/journal"},
+		tests:   []string{enginest, journal},
 		why:     "it is an engine of the control plane: services and the data plane are addresses to it",
 	},
 
@@ -156,9 +157,10 @@ var table = []room{
 	{name: layout, imports: []string{fault}, why: "it knows where the daemon's files are; the CLI uses it without the daemon"},
 	{name: launch, imports: []string{fault, layout}, why: "it starts a daemon; the CLI uses it without the daemon"},
 	{
-		name:    daemon,
-		imports: with(engines, appfile, contract, connect, fault, model, link, account, proxy, driver, process, admin, services, layout, launch),
-		why:     "it is the composition root: it sees every engine and every door but the CLI",
+		name: daemon,
+		imports: with(engines, appfile, contract, connect, fault, model, ce, events, journal, progress,
+			link, account, proxy, driver, process, admin, services, layout, launch),
+		why: "it is the composition root: it sees every engine and every door but the CLI",
 	},
 	{name: view, imports: []string{ce, contract}, why: "it turns what the control API answers into text and does nothing else"},
 	{name: screen, imports: []string{view}, why: "it draws lines and knows nothing of what they say"},
@@ -179,7 +181,7 @@ var table = []room{
 	{name: "examples/...", why: userWhy},
 	{
 		name:    "bench/...",
-		imports: with(engines, appfile, contract, connect, fault, model, link, gateway, proxy, driver, process),
+		imports: with(engines, appfile, contract, connect, fault, model, ce, events, journal, progress, link, gateway, proxy, driver, process),
 		why:     "a benchmark measures the binary from outside or one engine alone, never the daemon or the CLI from inside",
 	},
 	{

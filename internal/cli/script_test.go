@@ -90,6 +90,7 @@ func copyFile(to, from string) error {
 //	hangup          tells background commands that their terminal is gone
 //	until TEXT URL  waits until a GET of URL answers TEXT
 //	shows FILE RE   waits until a file holds what the regular expression matches
+//	waits TEXT CMD… waits until the command's output has the text
 //
 // $GATEWAY is a free address. A script that needs a daemon is skipped where
 // cmd/banyan has none.
@@ -98,7 +99,7 @@ func TestScripts(t *testing.T) {
 		Dir:   "testdata/script",
 		Setup: setup,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"fetch": fetch, "until": until, "shows": shows, "hangup": hangup,
+			"fetch": fetch, "until": until, "shows": shows, "waits": waits, "hangup": hangup,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "daemon" {
@@ -205,6 +206,15 @@ func shows(ts *testscript.TestScript, neg bool, args []string) {
 	waitFor(ts, args[1], func() bool {
 		data, _ := os.ReadFile(ts.MkAbs(args[0])) // it may not be there yet
 		return want.Match(data)
+	})
+}
+
+func waits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: waits TEXT COMMAND…")
+	}
+	waitFor(ts, args[0], func() bool {
+		return ts.Exec(args[1], args[2:]...) == nil && strings.Contains(ts.ReadFile("stdout"), args[0])
 	})
 }
 

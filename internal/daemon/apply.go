@@ -93,7 +93,12 @@ func load(r admin.Apply) (*model.App, error) {
 		}
 		return nil, fault.New(fault.Invalid, "%w", err)
 	}
-	return draft(file, r.Environment, r.Profiles, r.Variables)
+	app, err := draft(file, r.Environment, r.Profiles, r.Variables)
+	if err != nil {
+		return nil, err
+	}
+	app.Schemas, err = schemas(app.Topics)
+	return app, err
 }
 
 // carryOver keeps what was set by command and not by the file.

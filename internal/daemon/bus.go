@@ -22,6 +22,7 @@ type broker struct {
 	engine   *journal.Journal
 	progress *progress.Store
 	bus      *bus.Bus
+	outboxes *outboxes // nil until the daemon's engines are wired
 	since    time.Time
 }
 
@@ -38,7 +39,12 @@ func openBroker(ctx context.Context, dir string, address func(service string) (s
 }
 
 // close is for when the bus does not run any more.
-func (b *broker) close() error { return errors.Join(b.engine.Close(), b.progress.Close()) }
+func (b *broker) close() error {
+	if b.outboxes != nil {
+		b.outboxes.close()
+	}
+	return errors.Join(b.engine.Close(), b.progress.Close())
+}
 
 // openBus opens the app's bus. What is wrong with it is no reason for services
 // that need no events not to be looked after.
@@ -63,7 +69,10 @@ func (d *daemon) configureBus(ctx context.Context, app *model.App) error {
 		}
 		return d.brokerErr
 	}
-	return d.broker.bus.Configure(ctx, busSpec(app))
+	if err := d.broker.bus.Configure(ctx, busSpec(app)); err != nil {
+		return err
+	}
+	return d.broker.outboxes.configure(app)
 }
 
 // runBus delivers events. That it ends is no reason for the daemon to.

@@ -45,10 +45,6 @@ func draft(file *appfile.File, environment string, profiles []string, variables 
 			t.Schema = filepath.Join(file.Dir, t.Schema)
 		}
 	}
-	var err error
-	if app.Schemas, err = schemas(app.Topics); err != nil {
-		return nil, err
-	}
 	for name, spec := range file.App.Services {
 		app.Services[name] = &model.Service{Name: name, Spec: spec, Replicas: *spec.Replicas, Declared: *spec.Replicas, Variables: inherited}
 	}

@@ -103,9 +103,10 @@ func (e *surroundings) injectCalls(env map[string]string) {
 	}
 }
 
-func (e *surroundings) databasePath() string {
-	return filepath.Join(e.dataDir, e.service.Name+".db")
-}
+func (e *surroundings) databasePath() string { return databasePath(e.dataDir, e.service.Name) }
+
+// databasePath is where a service's database is in its data directory.
+func databasePath(dataDir, service string) string { return filepath.Join(dataDir, service+".db") }
 
 // expand replaces the references that are known once an instance is.
 func (e *surroundings) expand(s string) (string, error) {

@@ -17,11 +17,11 @@ import (
 )
 
 // Events implements admin.Engine.
-func (d *daemon) Events() admin.Events {
+func (d *daemon) Events() (admin.Events, error) {
 	if d.broker == nil {
-		return nil
+		return nil, d.brokerErr
 	}
-	return &events{bus: d.broker.bus, started: d.broker.since}
+	return &events{bus: d.broker.bus, started: d.broker.since, outboxes: d.broker.outboxes.stats}, nil
 }
 
 // events is what the control API sees of the bus.

@@ -89,6 +89,9 @@ func (d *daemon) wire(ctx, background context.Context) error {
 		users: &users{app: d.layout.StateDir, root: os.Getuid() == 0}, ctx: background, room: make(chan struct{}, startsAtOnce),
 		running: map[string]*running{}, app: d.current,
 	}
+	if d.broker != nil {
+		d.broker.outboxes = newOutboxes(background, d.broker.bus, d.layout.Data, d.log)
+	}
 	found, err := d.adopt(ctx, app)
 	if err != nil {
 		return err

@@ -168,7 +168,7 @@ func (r *Relay) relay(ctx context.Context, db database, topic string) (more bool
 		err = errors.Join(err, r.refuse(settling, db, topic, refused))
 	}
 	r.reached("deleted")
-	if ctx.Err() != nil { // the bus did not refuse; it was interrupted
+	if err != nil && ctx.Err() != nil { // the bus did not refuse; it was interrupted
 		return false, ctx.Err()
 	}
 	r.hold(topic, err)

@@ -261,6 +261,9 @@ func TestSQLiteOwner(t *testing.T) {
 
 // A database that its service locks for itself is trouble that says so.
 func TestSQLiteLocked(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 5 s")
+	}
 	path, _ := newSQLite(t, "WAL")
 	locker := openService(t, path, "WAL")
 	locker.SetMaxOpenConns(1)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 
 	"github.com/banyanrun/banyan/internal/fault"
 )
@@ -11,10 +12,10 @@ import (
 // batchMost bounds how many writes share a transaction.
 const batchMost = 512
 
-// write is one caller's part of a transaction.
+// write is one caller's part of a transaction; without do it only waits for those before it.
 type write struct {
 	do   func(context.Context, *sql.Tx) error
-	done chan error
+	done func(error)
 }
 
 // Write runs do in a transaction, which it shares with the writes of others, in
@@ -23,19 +24,29 @@ type write struct {
 // write is made is not known; the context of do never ends, since a statement that
 // is interrupted would take the others' with it. Other errors are fault.Unavailable.
 func (db *DB) Write(ctx context.Context, do func(context.Context, *sql.Tx) error) error {
-	w := write{do: do, done: make(chan error, 1)}
+	done := make(chan error, 1)
+	w := write{do: do, done: func(err error) { done <- err }}
 	select {
 	case db.writes <- w:
 	case <-ctx.Done():
 		return fmt.Errorf("%s: %w", db.path, ctx.Err())
 	}
 	select {
-	case err := <-w.done:
+	case err := <-done:
 		return err
 	case <-ctx.Done():
 		return fmt.Errorf("%s: %w", db.path, ctx.Err())
 	}
 }
+
+// Queue is Write for who does not wait: done is called with what Write would
+// return, from another goroutine, and must not wait for the database.
+func (db *DB) Queue(do func(context.Context, *sql.Tx) error, done func(error)) {
+	db.writes <- write{do: do, done: done}
+}
+
+// Flush returns when all writes queued before it are durable, or ctx ends.
+func (db *DB) Flush(ctx context.Context) error { return db.Write(ctx, nil) }
 
 // run commits queued writes, those that wait together in one transaction.
 func (db *DB) run() {
@@ -53,9 +64,9 @@ func (db *DB) run() {
 		err := db.commit(batch, own)
 		for i, w := range batch {
 			if err != nil {
-				w.done <- err
+				w.done(err)
 			} else {
-				w.done <- own[i]
+				w.done(own[i])
 			}
 		}
 	}
@@ -63,6 +74,9 @@ func (db *DB) run() {
 
 // commit fills in the errors that are one write's own and returns that of all.
 func (db *DB) commit(batch []write, own []error) error {
+	if !slices.ContainsFunc(batch, func(w write) bool { return w.do != nil }) {
+		return nil
+	}
 	ctx := context.Background() // a batch belongs to many callers: none of them can cancel it
 	tx, err := db.writer.BeginTx(ctx, nil)
 	if err != nil {
@@ -70,6 +84,9 @@ func (db *DB) commit(batch []write, own []error) error {
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after Commit
 	for i, w := range batch {
+		if w.do == nil {
+			continue
+		}
 		if _, err := tx.ExecContext(ctx, `SAVEPOINT part`); err != nil {
 			return db.failed(err)
 		}

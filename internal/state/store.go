@@ -14,17 +14,13 @@ import (
 	"database/sql"
 	"embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"io/fs"
-	"net/url"
 	"os"
 
-	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver "sqlite"
-
 	"github.com/banyanrun/banyan/internal/fault"
+	"github.com/banyanrun/banyan/internal/sqlite"
 )
 
 //go:embed migrations/*.sql
@@ -33,34 +29,20 @@ var migrations embed.FS
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Store is the open state of one app. Its methods are safe for concurrent use.
-type Store struct {
-	db     *sql.DB
-	path   string
-	writes chan write
-	done   chan struct{}
-}
+type Store struct{ db *sqlite.DB }
 
-// Open opens the state in the file at path, made if it is missing.
+// Open opens the state in the file at path, made if it is missing. Errors are
+// those of sqlite.Open.
 func Open(ctx context.Context, path string) (*Store, error) {
-	if err := touch(path); err != nil {
-		return nil, fault.New(fault.Denied, "cannot make the state file: %w", err)
-	}
-	if err := checkLog(path + "-wal"); err != nil {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
 		return nil, err
 	}
-	query := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "busy_timeout(5000)"}, "_txlock": {"immediate"}}
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+query.Encode())
+	db, err := sqlite.Open(ctx, path, files)
 	if err != nil {
-		return nil, fmt.Errorf("state: %w", err)
+		return nil, err
 	}
-	db.SetMaxOpenConns(1)
-	if err := migrate(ctx, db); err != nil {
-		return nil, fault.New(fault.Damaged, "cannot read the state in %s: %w", path, errorsJoinClose(err, db)).
-			Fix("if the file is damaged, stop the app's processes, move the state directory away, and run `banyan up` again")
-	}
-	s := &Store{db: db, path: path, writes: make(chan write, 1024), done: make(chan struct{})}
-	go s.write() // ended by Close
-	return s, nil
+	return &Store{db}, nil
 }
 
 // Exists reports whether there is something in the file at path or its log.
@@ -73,47 +55,8 @@ func Exists(path string) bool {
 	return false
 }
 
-func touch(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return err
-	}
-	return f.Close()
-}
-
-func migrate(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return err
-	}
-	if _, err = p.Up(ctx); err != nil {
-		return err
-	}
-	var found string
-	if err := db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&found); err != nil {
-		return err
-	}
-	if found != "ok" {
-		return errors.New(found)
-	}
-	return nil
-}
-
-func errorsJoinClose(err error, db *sql.DB) error {
-	_ = db.Close() // the first error says more
-	return err
-}
-
 // Close writes what is queued and closes the file. No method may be called after it.
-func (s *Store) Close() error {
-	close(s.writes)
-	<-s.done
-	return s.db.Close()
-}
+func (s *Store) Close() error { return s.db.Close() }
 
 // Get reads a document into value. It reports false if there is none.
 func (s *Store) Get(ctx context.Context, kind, key string, value any) (bool, error) {
@@ -122,7 +65,7 @@ func (s *Store) Get(ctx context.Context, kind, key string, value any) (bool, err
 	}
 	var data []byte
 	var sum uint32
-	err := s.db.QueryRowContext(ctx, `SELECT value, sum FROM documents WHERE kind = ? AND key = ?`, kind, key).Scan(&data, &sum)
+	err := s.db.Reader().QueryRowContext(ctx, `SELECT value, sum FROM documents WHERE kind = ? AND key = ?`, kind, key).Scan(&data, &sum)
 	if err == sql.ErrNoRows {
 		return false, nil
 	}
@@ -137,7 +80,7 @@ func All[T any](ctx context.Context, s *Store, kind string) (map[string]T, error
 	if err := s.Flush(ctx); err != nil {
 		return nil, err
 	}
-	rows, err := s.db.QueryContext(ctx, `SELECT key, value, sum FROM documents WHERE kind = ?`, kind)
+	rows, err := s.db.Reader().QueryContext(ctx, `SELECT key, value, sum FROM documents WHERE kind = ?`, kind)
 	if err != nil {
 		return nil, fmt.Errorf("state: %w", err)
 	}
@@ -161,11 +104,11 @@ func All[T any](ctx context.Context, s *Store, kind string) (map[string]T, error
 
 func (s *Store) decode(kind, key string, data []byte, sum uint32, value any) error {
 	if sum != checksum(kind, key, data) {
-		return fault.New(fault.Damaged, "the state of %s %q does not match its checksum", kind, key).At(s.path).
+		return fault.New(fault.Damaged, "the state of %s %q does not match its checksum", kind, key).At(s.db.Path()).
 			Fix("the disk or the file is damaged: stop the app's processes, move the state directory away, and run `banyan up` again")
 	}
 	if err := json.Unmarshal(data, value); err != nil {
-		return fault.New(fault.Damaged, "the state of %s %q cannot be read: %w", kind, key, err).At(s.path)
+		return fault.New(fault.Damaged, "the state of %s %q cannot be read: %w", kind, key, err).At(s.db.Path())
 	}
 	return nil
 }

@@ -23,7 +23,7 @@
 // is found at the start is synced once more, since a program that was killed may
 // have left it to the page cache.
 //
-// Lock order: topic.mu, then segment.mu. Each topic has one writer goroutine,
-// which alone appends, and one keeper, which makes segments, writes index files
-// and removes what is no longer kept.
+// Lock order: Journal.mu, topic.mu, then a file's own (segment.mu, idFile.mu).
+// Each topic has one writer goroutine, which alone appends, and one keeper, which
+// makes segments, writes index files and removes what is no longer kept.
 package journal

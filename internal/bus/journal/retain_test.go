@@ -13,7 +13,13 @@ import (
 // The newest segment with something in it stays, even when a bound asks for its
 // room: it tells how far the log is.
 func TestTheEndIsKept(t *testing.T) {
-	disk := fsystest.New(1)
+	for seed := range uint64(8) {
+		endIsKept(t, fsystest.New(seed))
+	}
+}
+
+func endIsKept(t *testing.T, disk *fsystest.Disk) {
+	t.Helper()
 	open := func() *Journal {
 		j := openOn(t, disk)
 		if err := j.Ensure(t.Context(), []engine.Topic{{Name: testTopic, MaxBytes: 2000, DropOldest: true, Dedup: time.Hour}}); err != nil {
@@ -50,7 +56,7 @@ func TestTheEndIsKept(t *testing.T) {
 	topic.retain(4000)
 	j.Close()
 	disk.Fail(nil)
-	disk.Kill()
+	disk.PowerLoss()
 	j = open()
 	s, err := j.Stat(t.Context(), testTopic)
 	if err != nil || s.Health != engine.OK || s.Partitions[0].End.Offset != stored {

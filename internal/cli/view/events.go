@@ -100,13 +100,13 @@ func Dead(letters []*banyanv1.DeadLetter, o DeadOptions) []string {
 	var rows []row
 	for _, d := range letters {
 		attributes := d.GetEvent().GetEvent().GetAttributes()
-		rows = append(rows, row{cells: []cell{
+		cells := []cell{
 			{text: strconv.FormatInt(d.GetId(), 10), right: true}, {text: Clean(d.GetService())},
 			{text: Clean(d.GetEvent().GetSequence()), right: true}, {text: Clean(attributes[cloudevent.Type])},
 			{text: Clean(attributes[cloudevent.Subject])}, {text: strconv.Itoa(int(d.GetAttempts())), right: true},
 			{text: age(d.GetLast().AsTime(), o.Now), right: true}, {text: some(int64(d.GetStatus())), right: true},
-		}})
-		rows = append(rows, below(d.GetError(), Yellow))
+		}
+		rows = append(rows, row{cells: cells}, below(d.GetError(), Yellow))
 		if response := dataText(&banyanv1.Event{Data: d.GetResponse()}); response != "" {
 			rows = append(rows, row{free: line{{"      " + response, Dim}}})
 		}

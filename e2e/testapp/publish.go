@@ -1,0 +1,178 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/banyanrun/banyan/e2e/ledger"
+)
+
+// publish serves, and publishes to $TOPIC from $LANES lanes until there is a file
+// named stop in the directory $LEDGER. A lane is a key. It sends its next events when
+// those before are stored; what was not answered well it sends again with the same
+// ids, also in the process that comes after this one.
+func publish() error {
+	dir, instance := os.Getenv("LEDGER"), os.Getenv("BANYAN_INSTANCE")
+	path := filepath.Join(dir, instance+".published")
+	past, err := ledger.Read(path)
+	if err != nil {
+		return err
+	}
+	book, err := ledger.Open(path)
+	if err != nil {
+		return err
+	}
+	lanes, err := strconv.Atoi(os.Getenv("LANES"))
+	if err != nil {
+		return err
+	}
+	every, err := time.ParseDuration(os.Getenv("EVERY"))
+	if err != nil {
+		return err
+	}
+	for n := range lanes {
+		l := &lane{name: instance + "." + strconv.Itoa(n), url: os.Getenv("BANYAN_URL") + "/v1/topics/" + os.Getenv("TOPIC"), book: book, every: every}
+		l.resume(past)
+		go l.run(filepath.Join(dir, "stop"))
+	}
+	return serve()
+}
+
+type lane struct {
+	name, url string
+	book      *ledger.Ledger
+	every     time.Duration
+	next      int // the first number that was never sent
+	first     int // the first that is not known to be stored, or next
+}
+
+// resume learns where the process before this one was.
+func (l *lane) resume(past []ledger.Entry) {
+	for _, e := range past {
+		switch {
+		case e.Lane != l.name:
+		case e.Kind == ledger.Sent:
+			l.first, l.next = e.N, e.N+e.Count
+		case e.Kind == ledger.Kept && e.N == l.next-1:
+			l.first = l.next
+		}
+	}
+}
+
+func (l *lane) run(stop string) {
+	for {
+		if l.first == l.next {
+			if _, err := os.Stat(stop); err == nil {
+				l.note(ledger.Entry{Kind: ledger.Stopped})
+				return
+			}
+			l.next += 1 + max(0, rand.IntN(12)-6) // half of them alone, half in batches
+			l.note(ledger.Entry{Kind: ledger.Sent, N: l.first, Count: l.next - l.first})
+		}
+		if l.send() && rand.IntN(20) > 0 { // else the same again, as if the answer had been lost
+			l.first = l.next
+		}
+		<-time.After(l.every)
+	}
+}
+
+// note ends the process if it cannot write: nothing that it does would count.
+func (l *lane) note(e ledger.Entry) {
+	e.Lane = l.name
+	if err := l.book.Append(e); err != nil {
+		fmt.Fprintln(os.Stderr, "testapp:", err)
+		os.Exit(1)
+	}
+}
+
+// event is a CloudEvent in structured form.
+type event struct {
+	SpecVersion string  `json:"specversion"`
+	ID          string  `json:"id"`
+	Source      string  `json:"source"`
+	Type        string  `json:"type"`
+	Subject     string  `json:"subject"`
+	Data        payload `json:"data"`
+}
+
+type payload struct {
+	Lane string `json:"lane"`
+	N    int    `json:"n"`
+	Bad  bool   `json:"bad"` // a picky subscriber refuses it
+	Fill string `json:"fill"`
+}
+
+// badEach is how many events there are to each that is bad.
+const badEach = 50
+
+func (l *lane) event(n int) event {
+	return event{
+		SpecVersion: "1.0", ID: l.name + ":" + strconv.Itoa(n), Source: "/lanes", Type: "test", Subject: l.name,
+		Data: payload{l.name, n, n%badEach == badEach-1, strings.Repeat("x", n*37%1500)},
+	}
+}
+
+// send publishes what is not known to be stored, and reports whether it is now.
+func (l *lane) send() bool {
+	var body any = l.event(l.first)
+	contentType := "application/cloudevents+json"
+	if l.next-l.first > 1 {
+		all := make([]event, 0, l.next-l.first)
+		for n := l.first; n < l.next; n++ {
+			all = append(all, l.event(n))
+		}
+		body, contentType = all, "application/cloudevents-batch+json"
+	}
+	status, answer := l.post(contentType, body)
+	var stored struct {
+		Events []struct {
+			Sequence  string
+			Duplicate bool
+		}
+	}
+	switch {
+	case status/100 == 2 && json.Unmarshal(answer, &stored) == nil && len(stored.Events) == l.next-l.first:
+		for i, e := range stored.Events {
+			l.note(ledger.Entry{Kind: ledger.Kept, N: l.first + i, Sequence: e.Sequence, Duplicate: e.Duplicate})
+		}
+		return true
+	case status/100 == 4 && status != http.StatusTooManyRequests, status/100 == 2:
+		l.note(ledger.Entry{Kind: ledger.Refused, N: l.first, Why: fmt.Sprintf("%d %s", status, answer)})
+	}
+	return false
+}
+
+// post returns status 0 where no answer came.
+func (l *lane) post(contentType string, body any) (int, []byte) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return 0, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, l.url, bytes.NewReader(text))
+	if err != nil {
+		return 0, nil
+	}
+	req.Header.Set("Content-Type", contentType)
+	res, err := http.DefaultClient.Do(req) //nolint:gosec // BANYAN_URL is where it is to go
+	if err != nil {
+		return 0, nil
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(res.Body)
+	if err != nil {
+		return 0, nil
+	}
+	return res.StatusCode, answer
+}
