@@ -85,6 +85,10 @@ test-portable: ## what must work off Linux: it compiles, and the packages that t
 e2e: ## end-to-end tests of the real binary and the shop (long)
 	BANYAN_E2E=full $(GO) test -count=1 -timeout 20m $(TESTFLAGS) ./e2e/...
 
+.PHONY: nats-server
+nats-server: ## build bin/nats-server, which tests of the bus want (without it they are skipped)
+	cd tools/nats && $(GO) build -o ../../bin/nats-server github.com/nats-io/nats-server/v2
+
 .PHONY: e2e-setup
 e2e-setup: ## get what the browser tests need (needs npm and a Chromium; without them they are skipped)
 	@if [ ! -f e2e/browser/package-lock.json ]; then \
@@ -116,6 +120,10 @@ bench: ## list the benchmarks; each is one command
 .PHONY: bench-proxy
 bench-proxy: ## measure the data plane beside nginx, HAProxy and Caddy (12 minutes; BENCHFLAGS=-quick: 2)
 	$(GO) run ./bench/proxy $(BENCHFLAGS)
+
+.PHONY: bench-bus
+bench-bus: ## measure events beside JetStream (4 minutes; BENCHFLAGS=-quick: 1)
+	$(GO) run ./bench/bus $(BENCHFLAGS)
 
 ##@ Checks
 

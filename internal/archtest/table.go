@@ -24,6 +24,7 @@ const (
 	fsystest  = "internal/bus/journal/fsystest"
 	enginest  = "internal/bus/enginetest"
 	journal   = "internal/bus/journal"
+	natsbus   = "internal/bus/nats"
 	gateway   = "internal/gateway"
 	link      = "internal/link"
 	socket    = "internal/socket"
@@ -113,6 +114,12 @@ var table = []room{
 		name:    journal,
 		imports: []string{events, fsys, fault},
 		tests:   []string{enginest, fsystest},
+		why:     "an engine of the bus keeps events and knows nothing of who publishes them or what becomes of them",
+	},
+	{
+		name:    natsbus,
+		imports: []string{events, fault},
+		tests:   []string{enginest},
 		why:     "an engine of the bus keeps events and knows nothing of who publishes them or what becomes of them",
 	},
 	{name: flow, imports: []string{events}, why: "it decides what is delivered when and does nothing itself, so that it can be tested as a function"},

@@ -109,11 +109,8 @@ func TestLoad(t *testing.T) {
 	if start == 0 {
 		t.Fatal("nothing is gone")
 	}
-	var places, want []uint64
-	for _, offset := range []uint64{999, 1, start, start + 1, start + 2, start + 70, start + 300, start + 301, 1000, 2} {
-		places = append(places, offset)
-	}
-	want = []uint64{start + 1, start + 2, start + 70, start + 300, start + 301, 999, 1000}
+	places := []uint64{999, 1, start, start + 1, start + 2, start + 70, start + 300, start + 301, 1000, 2}
+	want := []uint64{start + 1, start + 2, start + 70, start + 300, start + 301, 999, 1000}
 	positions := make([]engine.Position, len(places))
 	for i, offset := range places {
 		positions[i].Offset = offset

@@ -15,12 +15,15 @@ import (
 const (
 	saveEach    = 50 * time.Millisecond // progress; what a crash repeats
 	releaseEach = time.Second
+	// lastSave bounds the end of all: trouble with a hundred thousand events is saved in seconds.
+	lastSave = 30 * time.Second
 	// orphanKept is how long progress of a subscription that was removed is kept.
 	orphanKept = 7 * 24 * time.Hour
 )
 
 // Run delivers until the context ends; then it lets deliveries under way end, for
-// at most five seconds, saves progress and returns. It may be called once. The
+// at most five seconds, saves progress, which takes seconds where there is much
+// trouble, and returns. It may be called once. The
 // engine and the progress store must be closed after it.
 func (b *Bus) Run(ctx context.Context) error {
 	counts, err := b.progress.CountDelayed(context.WithoutCancel(ctx))
@@ -55,7 +58,7 @@ func (b *Bus) drain() error {
 	close(b.ended)
 	b.mu.Unlock()
 	b.jobsDone.Wait()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*grace)
+	ctx, cancel := context.WithTimeout(context.Background(), lastSave)
 	defer cancel()
 	defer b.client.http.CloseIdleConnections()
 	return b.leave(ctx, slices.Collect(maps.Values(b.subscriptions)))

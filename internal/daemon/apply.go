@@ -93,12 +93,7 @@ func load(r admin.Apply) (*model.App, error) {
 		}
 		return nil, fault.New(fault.Invalid, "%w", err)
 	}
-	app, err := draft(file, r.Environment, r.Profiles, r.Variables)
-	if err != nil {
-		return nil, err
-	}
-	app.Schemas, err = schemas(app.Topics)
-	return app, err
+	return draft(file, r.Environment, r.Profiles, r.Variables)
 }
 
 // carryOver keeps what was set by command and not by the file.

@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/banyanrun/banyan/appfile"
 	"github.com/banyanrun/banyan/internal/bus"
 	"github.com/banyanrun/banyan/internal/bus/journal"
 	"github.com/banyanrun/banyan/internal/bus/progress"
-	"github.com/banyanrun/banyan/internal/fault"
 	"github.com/banyanrun/banyan/internal/model"
 	"github.com/banyanrun/banyan/internal/route"
 )
@@ -61,15 +58,36 @@ func (d *daemon) deliveryAddress(service string) (string, bool) {
 	return addr, ok
 }
 
-// configureBus makes the bus what an app says of it, or leaves it as it is.
+// configureBus makes the bus what an app that is applied says of it, or leaves it as it is.
 func (d *daemon) configureBus(ctx context.Context, app *model.App) error {
+	schemas, err := bus.ReadSchemas(app)
+	if err != nil {
+		return err
+	}
+	return d.putBus(ctx, app, schemas)
+}
+
+// resumeBus is configureBus for the app that was in force: its schemas are those
+// that were applied, whatever became of their files.
+func (d *daemon) resumeBus(ctx context.Context, app *model.App) error {
+	if d.broker == nil {
+		return d.putBus(ctx, app, nil)
+	}
+	schemas, err := d.broker.bus.Schemas(ctx)
+	if err != nil {
+		return err
+	}
+	return d.putBus(ctx, app, schemas)
+}
+
+func (d *daemon) putBus(ctx context.Context, app *model.App, schemas map[string][]byte) error {
 	if d.broker == nil {
 		if len(app.Topics) == 0 {
 			return nil
 		}
 		return d.brokerErr
 	}
-	if err := d.broker.bus.Configure(ctx, busSpec(app)); err != nil {
+	if err := d.broker.bus.Configure(ctx, bus.SpecOf(app, schemas)); err != nil {
 		return err
 	}
 	return d.broker.outboxes.configure(app)
@@ -84,63 +102,4 @@ func (d *daemon) runBus(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	return ctx.Err()
-}
-
-// busSpec is what an app says of its topics. Services that are left out neither
-// publish nor subscribe.
-func busSpec(app *model.App) bus.Spec {
-	spec := bus.Spec{Topics: map[string]bus.Topic{}, Publishes: map[string][]string{}}
-	if app.Bus != nil {
-		spec.MaxBytes = int64(app.Bus.MaxBytes)
-	}
-	for name, t := range app.Topics {
-		to := bus.Topic{
-			Key: *t.Key, AnyChange: t.Compatibility == "none", Dedup: time.Duration(*t.DedupWindow), MaxEvent: int(t.MaxEvent),
-		}
-		if text := app.Schemas[name]; text != "" {
-			to.Schema = []byte(text)
-		}
-		if r := t.Retention; r != nil {
-			to.MaxAge, to.MaxBytes, to.DropOldest = time.Duration(r.Time), int64(r.Size), r.Full == "drop_oldest"
-		}
-		spec.Topics[name] = to
-	}
-	for name, s := range app.Services {
-		if s.LeftOut != "" {
-			continue
-		}
-		spec.Publishes[name] = s.Spec.Publishes
-		for topic, sub := range s.Spec.Subscribes {
-			spec.Subscriptions = append(spec.Subscriptions, subscriptionSpec(s, topic, sub))
-		}
-	}
-	return spec
-}
-
-func subscriptionSpec(s *model.Service, topic string, from *appfile.Subscription) bus.Subscription {
-	return bus.Subscription{
-		Topic: topic, Service: s.Name, Path: from.Path, From: from.From, Concurrency: from.Concurrency, Timeout: time.Duration(from.Timeout),
-		MaxAttempts: *from.MaxAttempts, First: time.Duration(from.Backoff.First), Most: time.Duration(from.Backoff.Most),
-		Structured: from.Content == "structured", DeadLetter: from.DeadLetter, Revision: s.ConfigHash + s.BuildKey,
-	}
-}
-
-// schemas reads the files that topics name, once: what is in force does not change
-// with a file.
-func schemas(topics map[string]*appfile.Topic) (map[string]string, error) {
-	var texts map[string]string
-	for name, t := range topics {
-		if t.Schema == "" {
-			continue
-		}
-		text, err := os.ReadFile(t.Schema)
-		if err != nil {
-			return nil, fault.New(fault.Invalid, "the schema of topic %s cannot be read: %w", name, err)
-		}
-		if texts == nil {
-			texts = map[string]string{}
-		}
-		texts[name] = string(text)
-	}
-	return texts, nil
 }

@@ -75,17 +75,19 @@ func (e *events) publishOne(t *testing.T) admin.Published {
 	return done[0]
 }
 
-// settle waits until the subscription has done what there is.
+// settle waits until the subscription has done what there is, and says how the topic is then.
 func (e *events) settle(t *testing.T) admin.Topic {
 	t.Helper()
-	for {
+	for done := false; ; {
 		all, err := e.Topics(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if topic := all.Topics[0]; topic.Subscriptions[0].Lag == 0 {
+		topic := all.Topics[0]
+		if done { // dead letters are counted before what is open
 			return topic
 		}
+		done = topic.Subscriptions[0].Lag == 0
 		select { // nobody tells of it
 		case <-time.After(time.Millisecond):
 		case <-t.Context().Done():

@@ -213,7 +213,7 @@ func (d *daemon) resume(ctx context.Context, app *model.App) error {
 			d.log.Warn("a service stays as it was", "service", s.Name, "error", err)
 		}
 	}
-	if err := d.configureBus(ctx, app); err != nil {
+	if err := d.resumeBus(ctx, app); err != nil {
 		d.log.Error("topics are not as the app says", "error", err)
 		app.Warnings = append(app.Warnings, err.Error())
 	}

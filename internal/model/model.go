@@ -23,8 +23,6 @@ type App struct {
 	// Both are nil where nobody publishes or subscribes.
 	Bus    *appfile.Bus              `json:"bus,omitempty"`
 	Topics map[string]*appfile.Topic `json:"topics,omitempty"`
-	// Schemas are the texts of topics' JSON Schemas as they were when the app was applied.
-	Schemas map[string]string `json:"schemas,omitempty"`
 	// Secrets says where values come from; files are absolute.
 	Secrets  map[string]*appfile.Secret `json:"secrets,omitempty"`
 	Warnings []string                   `json:"warnings,omitempty"`

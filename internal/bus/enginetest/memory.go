@@ -273,7 +273,8 @@ func (t *memoryTopic) retain(now time.Time, more int64) {
 		oldest := t.records[0]
 		old := t.MaxAge > 0 && now.Sub(oldest.Time) > t.MaxAge
 		full := t.MaxBytes > 0 && t.bytes+more > t.MaxBytes
-		if !old && !full || oldest.Offset > t.released && !t.DropOldest {
+		released := oldest.Offset <= t.released
+		if !(full && (released || t.DropOldest) || old && released) {
 			return
 		}
 		t.bytes -= weight(oldest.Record)

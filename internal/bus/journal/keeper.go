@@ -204,9 +204,10 @@ func (t *topic) retain(more int64) {
 		t.mu.Lock()
 		s := t.segments[0]
 		old := t.want.MaxAge > 0 && s.newest < now.Add(-t.want.MaxAge).UnixMicro()
+		released := s.last <= t.released
 		// The last segment that holds something tells how far the log is.
-		goes := (excess > 0 || old) && len(t.segments) > 1 && !t.segments[1].none() &&
-			(t.want.DropOldest || s.last <= t.released) && t.filed(s.number) && t.stopped == nil
+		goes := (excess > 0 && (released || t.want.DropOldest) || old && released) &&
+			len(t.segments) > 1 && !t.segments[1].none() && t.filed(s.number) && t.stopped == nil
 		t.mu.Unlock()
 		if !goes {
 			break

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"errors"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -44,15 +45,7 @@ func endIsKept(t *testing.T, disk *fsystest.Disk) {
 		t.Fatalf("event %d: %v", n, err)
 	}
 	topic := j.topics[testTopic]
-	for filed := false; !filed; {
-		topic.mu.Lock()
-		changed := topic.spared
-		filed = topic.filed(1)
-		topic.mu.Unlock()
-		if !filed {
-			<-changed
-		}
-	}
+	awaitFiled(topic)
 	topic.retain(4000)
 	j.Close()
 	disk.Fail(nil)
@@ -64,6 +57,19 @@ func endIsKept(t *testing.T, disk *fsystest.Disk) {
 	}
 	if err := put(j, n); err != nil {
 		t.Error(err)
+	}
+}
+
+// awaitFiled waits until the first segment may go.
+func awaitFiled(topic *topic) {
+	for filed := false; !filed; {
+		topic.mu.Lock()
+		changed := topic.spared
+		filed = topic.filed(1)
+		topic.mu.Unlock()
+		if !filed {
+			<-changed
+		}
 	}
 }
 
@@ -93,5 +99,41 @@ func TestBoundOfAll(t *testing.T) {
 	}
 	if _, err := j.Publish(t.Context(), "other", []engine.Record{event(1)}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Age takes only what nobody needs, also where a bound of bytes would take more.
+func TestAgeSparesWhatIsNeeded(t *testing.T) {
+	var clock atomic.Int64
+	now := func() time.Time { return event(1).Time.Add(time.Duration(clock.Load())) }
+	j := New(Config{
+		Dir: "/bus", FS: fsystest.New(1), Now: now, SegmentFirst: 2 << 10, SegmentMost: 2 << 10,
+	})
+	defer j.Close()
+	if err := j.Ensure(t.Context(), []engine.Topic{{Name: testTopic, MaxAge: time.Hour, MaxBytes: 1 << 20, DropOldest: true}}); err != nil {
+		t.Fatal(err)
+	}
+	const n = 60
+	for i := range n {
+		if err := put(j, i+1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	topic := j.topics[testTopic]
+	if len(topic.segments) < 3 {
+		t.Fatalf("%d segments", len(topic.segments))
+	}
+	awaitFiled(topic)
+	clock.Add(int64(24 * time.Hour))
+	topic.retain(0)
+	if start := topic.segments[0].number; start != 1 {
+		t.Errorf("the oldest segment is %d, and nothing was released", start)
+	}
+	if err := j.Release(t.Context(), testTopic, []engine.Position{{Offset: n}}); err != nil {
+		t.Fatal(err)
+	}
+	topic.retain(0)
+	if start := topic.segments[0].number; start == 1 {
+		t.Error("what was released is kept")
 	}
 }
