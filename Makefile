@@ -89,6 +89,16 @@ e2e: ## end-to-end tests of the real binary and the shop (long)
 nats-server: ## build bin/nats-server, which tests of the bus want (without it they are skipped)
 	cd tools/nats && $(GO) build -o ../../bin/nats-server github.com/nats-io/nats-server/v2
 
+.PHONY: kafka
+kafka: ## get Kafka into bin/kafka, which tests of the bus want (needs Maven and Java 17; without it they are skipped)
+	@if command -v mvn >/dev/null && command -v java >/dev/null; then \
+		echo 'mvn -f tools/kafka/pom.xml dependency:copy-dependencies'; \
+		rm -rf bin/kafka; \
+		mvn -B -q -Dstyle.color=never -f tools/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/bin/kafka; \
+	else \
+		echo 'skipped: the tests against Kafka (install Maven and Java 17 or later to run them)'; \
+	fi
+
 .PHONY: e2e-setup
 e2e-setup: ## get what the browser tests need (needs npm and a Chromium; without them they are skipped)
 	@if [ ! -f e2e/browser/package-lock.json ]; then \

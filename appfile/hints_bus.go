@@ -123,7 +123,7 @@ var stepRequestKeys = map[string]string{
 var wordFixes = map[string]map[string]string{
 	"Bus.Engine":           {"jetstream": "nats", "amqp": "rabbitmq", "rabbit": "rabbitmq", "builtin": "embedded", "internal": "embedded", "local": "embedded", "memory": "embedded", "sqlite": "embedded", "redpanda": "kafka"},
 	"Retention.Full":       {"drop": "drop_oldest", "discard": "drop_oldest", "discardold": "drop_oldest", "delete": "drop_oldest", "dropnewest": "refuse", "reject": "refuse", "rejectpublish": "refuse", "discardnew": "refuse", "block": "refuse", "error": "refuse"},
-	"Topic.Compatibility":  {"full": "backward", "backwardtransitive": "backward", "forward": "none", "off": "none", "false": "none"},
+	"Topic.Compatibility":  {"full": "backward", "backwardtransitive": "backward", "off": "none", "false": "none"},
 	"Subscription.Content": {"json": "structured", "cloudevents": "structured", "headers": "binary", "raw": "binary"},
 	"StepWait.Else":        {"undo": "abort", "fail": "abort", "cancel": "abort", "compensate": "abort", "skip": "continue", "ignore": "continue", "proceed": "continue"},
 	"StepUndo.Absent":      {"ignore": "ok", "skip": "ok", "done": "ok", "error": "attention", "fail": "attention"},

@@ -9,7 +9,6 @@ import (
 // value; "*" is any value but the zero one. All of it is checked like the rest.
 var notYet = map[string]map[string]limit{
 	"Bus.Engine": {
-		EngineKafka:    {"the bus engine kafka is not available yet", "leave bus out: the embedded engine keeps events on this machine and needs no server"},
 		EngineRabbitMQ: {"the bus engine rabbitmq is not available yet", "leave bus out: the embedded engine keeps events on this machine and needs no server"},
 	},
 	"App.Sagas": {

@@ -30,6 +30,11 @@ func (v *validator) bus() {
 		if s := v.app.Services[name]; s != nil {
 			v.publishes("service "+name, join("services", name), s.Publishes)
 			v.subscribes(name, s, uses)
+			if s.Database != nil && s.Database.Outbox && len(s.Publishes) == 0 {
+				v.warn(v.at(join("services", name, "database", "outbox")),
+					fmt.Sprintf("service %s has an outbox and publishes nothing, so every row of it is refused", name),
+					"write publishes: with the topics of its rows")
+			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.app.Jobs)) {

@@ -125,6 +125,10 @@ var topicLimits = map[string][]topicLimit{
 		},
 		"nats keeps every id of the dedup_window of %s in its memory, about 340 bytes each", "write topics with dedup_window: 1h or less, or bus: {accept: [server-memory]}",
 	}},
+	EngineKafka: {{
+		"dedup_window", func(_ *Bus, t *Topic) bool { return t.DedupWindow != nil && *t.DedupWindow > 0 },
+		"kafka does not find out that an event of %s was published twice", "write dedup_window: 0s in the topic, and let subscribers look at the header Banyan-Delivery",
+	}},
 	EngineRabbitMQ: {{
 		"dedup_window", func(_ *Bus, t *Topic) bool { return t.DedupWindow != nil && *t.DedupWindow > 0 },
 		"rabbitmq cannot find out that an event of %s was published twice", "write dedup_window: 0s in the topic, and let subscribers look at the header Banyan-Delivery",

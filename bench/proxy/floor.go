@@ -81,7 +81,7 @@ func (f *floor) run() error {
 	var events [256]unix.EpollEvent
 	for {
 		n, err := unix.EpollWait(f.epoll, events[:], -1)
-		if err != nil && err != unix.EINTR { //nolint:errorlint // x/sys returns it bare
+		if err != nil && err != unix.EINTR {
 			return err
 		}
 		for _, ev := range events[:max(n, 0)] {

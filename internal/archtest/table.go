@@ -25,6 +25,7 @@ const (
 	enginest  = "internal/bus/enginetest"
 	journal   = "internal/bus/journal"
 	natsbus   = "internal/bus/nats"
+	kafkabus  = "internal/bus/kafka"
 	gateway   = "internal/gateway"
 	link      = "internal/link"
 	socket    = "internal/socket"
@@ -122,6 +123,12 @@ var table = []room{
 		tests:   []string{enginest},
 		why:     "an engine of the bus keeps events and knows nothing of who publishes them or what becomes of them",
 	},
+	{
+		name:    kafkabus,
+		imports: []string{events, fault},
+		tests:   []string{enginest},
+		why:     "an engine of the bus keeps events and knows nothing of who publishes them or what becomes of them",
+	},
 	{name: flow, imports: []string{events}, why: "it decides what is delivered when and does nothing itself, so that it can be tested as a function"},
 	{name: progress, imports: []string{events, fault, sqlite}, why: "it keeps what the bus hands it and decides nothing"},
 	{
@@ -160,12 +167,12 @@ var table = []room{
 
 	// The control plane's doors.
 	{name: admin, imports: []string{ce, contract, connect, account, fault, logs, model}, why: "it translates the control API into calls of interfaces that it declares itself"},
-	{name: services, imports: []string{ce, contract, connect, fault, socket}, why: "it translates requests of services into calls of interfaces that it declares itself"},
+	{name: services, imports: []string{appfile, ce, contract, connect, fault, socket}, why: "it translates requests of services into calls of interfaces that it declares itself"},
 	{name: layout, imports: []string{fault}, why: "it knows where the daemon's files are; the CLI uses it without the daemon"},
 	{name: launch, imports: []string{fault, layout}, why: "it starts a daemon; the CLI uses it without the daemon"},
 	{
 		name: daemon,
-		imports: with(engines, appfile, contract, connect, fault, model, ce, events, journal, progress,
+		imports: with(engines, appfile, contract, connect, fault, model, ce, events, journal, natsbus, progress,
 			link, account, proxy, driver, process, admin, services, layout, launch),
 		why: "it is the composition root: it sees every engine and every door but the CLI",
 	},

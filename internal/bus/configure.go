@@ -43,7 +43,7 @@ func (b *Bus) prepare(spec Spec, inForce map[string][]byte) (map[string]*topicSt
 				problems = append(problems, err)
 			}
 		}
-		if !t.spec.AnyChange {
+		if !t.spec.AnyChange && (t.schema != nil || len(t.spec.Schema) == 0) {
 			problems = append(problems, compatible(name, inForce[name], t.spec.Schema))
 		}
 		topics[name] = t

@@ -308,6 +308,9 @@ func TestReplay(t *testing.T) {
 	if report, err = r.Replay(t.Context(), "t", "mail", time.Now().Add(time.Hour).UTC().Format(time.RFC3339), ""); err != nil || report != (Report{}) {
 		t.Error(report, err)
 	}
+	if _, err = r.Replay(t.Context(), "t", "mail", "7", ""); err == nil {
+		t.Error("a replay from what is not there")
+	}
 	if _, err = r.Replay(t.Context(), "t", "mail", "yesterday", ""); err == nil {
 		t.Error("a replay from nowhere")
 	}

@@ -193,7 +193,7 @@ func (t *topicState) due(e *cloudevent.Event, now time.Time) (time.Time, *Error)
 	case err != nil:
 		return at, refuse(EventInvalid, t.name, "attribute %q: %.100q is no time as in 2026-01-31T12:00:00Z (RFC 3339)", DeliverAt, text)
 	case at.Sub(now) > MaxDelay:
-		return at, refuse(EventInvalid, t.name, "attribute %q: an event can be delayed by at most %v", DeliverAt, MaxDelay)
+		return at, refuse(EventInvalid, t.name, "attribute %q: an event can be delayed by %d days at most", DeliverAt, MaxDelay/(24*time.Hour))
 	case !at.After(now):
 		return time.Time{}, nil
 	}

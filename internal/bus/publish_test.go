@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -67,7 +68,7 @@ func TestPublishIsRefused(t *testing.T) {
 		{"other", event(fine), PublishRefused, fault.Denied, -1, "publishes: [other]"},
 		{"t", event(fine, "id", ""), EventInvalid, fault.Invalid, -1, `"id"`},
 		{"t", event(fine, "deliverat", "soon"), EventInvalid, fault.Invalid, -1, "RFC 3339"},
-		{"t", event(fine, "deliverat", time.Now().Add(31*24*time.Hour).Format(time.RFC3339)), EventInvalid, fault.Invalid, -1, "at most"},
+		{"t", event(fine, "deliverat", time.Now().Add(31*24*time.Hour).Format(time.RFC3339)), EventInvalid, fault.Invalid, -1, "30 days at most"},
 		{"t", event(fine, "subject", strings.Repeat("x", 1025)), EventInvalid, fault.Invalid, -1, `"subject"`},
 		{"t", event(strings.Repeat("x", 101)), EventTooLarge, fault.Invalid, -1, "101"},
 		{"t", event("{"), SchemaMismatch, fault.Invalid, -1, "not JSON"},
@@ -337,8 +338,29 @@ func TestSchemaChanges(t *testing.T) {
 	if err := r.Check(t.Context(), with(`{"type":`, false)); fault.CodeOf(err) != fault.Invalid {
 		t.Errorf("%v", err)
 	}
-	if err := r.Check(t.Context(), with(`{"$ref":"https://example.com/schema"}`, true)); err == nil {
-		t.Error("a schema may refer to a server")
+	for schema, want := range map[string]string{
+		`{"$ref":"https://example.com/schema"}`: "it refers to https://example.com/schema; a schema stands alone: put what it refers to under $defs",
+		`{"$ref":"other.json#/a"}`:              "it refers to other.json; a schema stands alone: put what it refers to under $defs",
+		`{"$ref":"#/$defs/a"}`:                  `json-pointer in "#/$defs/a" not found`,
+		`{"pattern":"("}`:                       "/pattern: '(' is not valid regex: error parsing regexp: missing closing ): `(`",
+		`{"type":"objekt"}`:                     "/type: value must be one of 'array', 'boolean', 'integer', 'null', 'number', 'object', 'string'",
+	} {
+		err := r.Check(t.Context(), with(schema, false))
+		if want = "the schema of topic t cannot be used: " + want; err == nil || err.Error() != want {
+			t.Errorf("got %v\nwant %s", err, want)
+		}
+	}
+}
+
+// TestMismatchOfAlternatives: what each alternative wants, and not that all failed.
+func TestMismatchOfAlternatives(t *testing.T) {
+	const schema = `{"allOf":[{"required":["of"]},{"properties":{"of":{"anyOf":[{"type":"string"},{"type":"object"}]}}}]}`
+	r := newRig(t, simple(func(topic *Topic, _ *Subscription) { topic.Schema = []byte(schema) }))
+	_, err := r.Publish(t.Context(), "shop", "t", []cloudevent.Event{{Data: []byte(`{"of":1}`)}})
+	e, ok := errors.AsType[*Error](err)
+	want := []Problem{{"/of", "got number, want string"}, {"/of", "got number, want object"}}
+	if !ok || !slices.Equal(e.Problems, want) {
+		t.Errorf("%v: got %v, want %v", err, e.Problems, want)
 	}
 }
 
@@ -364,6 +386,13 @@ func TestTail(t *testing.T) {
 		if got := fmt.Sprint(read(from, false, 0)); got != want {
 			t.Errorf("from %q: %s", from, got)
 		}
+	}
+	err := r.Tail(t.Context(), "t", "5", false, func(Tailed) error { return nil })
+	if fault.CodeOf(err) != fault.Invalid || err.Error() != "topic t has no sequence 5 yet; its newest is 3" {
+		t.Errorf("%v", err)
+	}
+	if got := read("4", false, 0); len(got) != 0 {
+		t.Errorf("before the next: %v", got)
 	}
 	done := make(chan string)
 	go func() { done <- fmt.Sprint(read("3", true, 2)) }()

@@ -43,7 +43,8 @@ func (b *Bus) Replay(ctx context.Context, topic, service, from, until string) (R
 	return b.job(ctx, r.name, r, spec, config, newID(time.Now()))
 }
 
-// bound moves positions to a sequence, which comes first or last, or to a time.
+// bound moves positions to a sequence, which comes first or last, or to a time. A
+// sequence that comes first is there, or is the next that will be.
 func (b *Bus) bound(ctx context.Context, topic, text string, positions []engine.Position, first bool) error {
 	if text == "" {
 		return nil
@@ -52,12 +53,19 @@ func (b *Bus) bound(ctx context.Context, topic, text string, positions []engine.
 		if int(p.Partition) >= len(positions) || p.Offset == 0 {
 			return fault.New(fault.Invalid, "topic %s has no sequence %s", topic, text)
 		}
-		if first {
-			p = p.Before()
-			positions[p.Partition].Offset = max(positions[p.Partition].Offset, p.Offset)
-		} else {
+		if !first {
 			positions[p.Partition].Offset = min(positions[p.Partition].Offset, p.Offset)
+			return nil
 		}
+		p = p.Before()
+		stat, err := b.engine.Stat(ctx, topic)
+		if err != nil {
+			return translate(topic, err)
+		}
+		if end := stat.Partitions[p.Partition].End; p.Offset > end.Offset {
+			return fault.New(fault.Invalid, "topic %s has no sequence %s yet; its newest is %s", topic, text, sequence(end))
+		}
+		positions[p.Partition].Offset = max(positions[p.Partition].Offset, p.Offset)
 		return nil
 	}
 	at, err := time.Parse(time.RFC3339, text)

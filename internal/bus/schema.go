@@ -15,6 +15,12 @@ import (
 // problemsMost bounds Error.Problems.
 const problemsMost = 10
 
+// A schema is known by an address, against which its references are resolved.
+const (
+	schemaBase = "file:///"
+	schemaURL  = schemaBase + "schema.json"
+)
+
 // compileSchema reads a JSON Schema. References leave the text for the
 // metaschemas only: what a topic accepts must not depend on other files or servers.
 func compileSchema(topic string, text []byte) (*jsonschema.Schema, error) {
@@ -22,18 +28,35 @@ func compileSchema(topic string, text []byte) (*jsonschema.Schema, error) {
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "the schema of topic %s is not JSON: %w", topic, err)
 	}
-	const url = "schema.json"
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.UseLoader(jsonschema.SchemeURLLoader{})
-	if err := c.AddResource(url, doc); err != nil {
-		return nil, fault.New(fault.Invalid, "the schema of topic %s cannot be used: %w", topic, err)
+	if err := c.AddResource(schemaURL, doc); err != nil {
+		return nil, unusable(topic, err)
 	}
-	schema, err := c.Compile(url)
+	schema, err := c.Compile(schemaURL)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "the schema of topic %s cannot be used: %w", topic, err)
+		return nil, unusable(topic, err)
 	}
 	return schema, nil
+}
+
+// unusable says why a schema cannot be compiled.
+func unusable(topic string, err error) error {
+	why, fix := err.Error(), ""
+	if e, ok := errors.AsType[*jsonschema.LoadURLError](err); ok {
+		why = "it refers to " + strings.TrimPrefix(e.URL, schemaBase)
+		fix = "a schema stands alone: put what it refers to under $defs"
+	} else if e, ok := errors.AsType[*jsonschema.SchemaValidationError](err); ok {
+		if invalid, ok := errors.AsType[*jsonschema.ValidationError](e.Err); ok {
+			why = problemsOf(invalid)[0].String()
+		}
+	}
+	e := fault.New(fault.Invalid, "the schema of topic %s cannot be used: %s", topic, strings.ReplaceAll(why, schemaURL, ""))
+	if fix != "" {
+		_ = e.Fix("%s", fix)
+	}
+	return e
 }
 
 // validate checks an event's data.
@@ -53,16 +76,27 @@ func (t *topicState) validate(data []byte) *Error {
 	if !ok {
 		return t.mismatch([]Problem{{Message: err.Error()}})
 	}
+	return t.mismatch(problemsOf(invalid))
+}
+
+// problemsOf returns at least one, and at most problemsMost. Where alternatives
+// failed, it is what each of them wants.
+func problemsOf(invalid *jsonschema.ValidationError) []Problem {
 	var problems []Problem
-	for _, unit := range invalid.BasicOutput().Errors {
+	var collect func(*jsonschema.OutputUnit)
+	collect = func(unit *jsonschema.OutputUnit) {
 		if unit.Error != nil && len(problems) < problemsMost {
 			problems = append(problems, Problem{Path: unit.InstanceLocation, Message: unit.Error.String()})
 		}
+		for i := range unit.Errors {
+			collect(&unit.Errors[i])
+		}
 	}
+	collect(invalid.DetailedOutput())
 	if len(problems) == 0 {
 		problems = []Problem{{Message: invalid.Error()}}
 	}
-	return t.mismatch(problems)
+	return problems
 }
 
 func (t *topicState) mismatch(problems []Problem) *Error {

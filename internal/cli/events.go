@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/banyanrun/banyan/appfile"
 	"github.com/banyanrun/banyan/internal/cli/view"
 	banyanv1 "github.com/banyanrun/banyan/proto/banyan/v1"
 )
@@ -82,13 +84,20 @@ func (p *program) dead(ctx context.Context, req *banyanv1.ListDeadRequest, asJSO
 	case asJSON:
 		return nil
 	case len(all) == 0:
-		fmt.Fprintf(p.out, "topic %s has no dead letters\n", req.GetTopic())
+		p.noDead(req.GetTopic(), req.GetService())
 		return nil
 	}
 	for _, l := range view.Dead(all, view.DeadOptions{Width: p.width(), Color: p.color, Now: p.now()}) {
 		fmt.Fprintln(p.out, l)
 	}
 	return nil
+}
+
+func (p *program) noDead(topic, service string) {
+	if service != "" {
+		service = " of service " + service
+	}
+	fmt.Fprintf(p.out, "topic %s has no dead letters%s\n", topic, service)
 }
 
 func (p *program) eventsRedriveCommand() *cobra.Command {
@@ -125,7 +134,7 @@ func (p *program) redrive(ctx context.Context, req *banyanv1.RedriveRequest) err
 		return err
 	}
 	if done.GetDelivered()+done.GetFailed() == 0 {
-		fmt.Fprintf(p.out, "topic %s has no dead letters\n", req.GetTopic())
+		p.noDead(req.GetTopic(), req.GetService())
 		return nil
 	}
 	fmt.Fprintf(p.out, "delivered: %d\n", done.GetDelivered())
@@ -200,12 +209,16 @@ func (p *program) place(flag string, value *string, words ...string) error {
 	if *value == "" || slices.Contains(words, *value) || sequences.MatchString(*value) {
 		return nil
 	}
-	if ago, err := time.ParseDuration(*value); err == nil {
-		*value = p.now().Add(-ago).UTC().Format(time.RFC3339Nano)
+	if ago, err := appfile.ParseDuration(*value); err == nil {
+		*value = p.now().Add(-time.Duration(ago)).UTC().Format(time.RFC3339Nano)
 		return nil
 	}
 	if _, err := time.Parse(time.RFC3339, *value); err != nil {
-		return fmt.Errorf("--%s %q is neither a duration like 10m, a time like 2026-11-21T14:00:00Z, nor a sequence like 481", flag, *value)
+		others := ""
+		if len(words) > 0 {
+			others = strings.Join(words, ", ") + ", "
+		}
+		return fmt.Errorf("--%s %q is none of %sa duration like 10m, a time like 2026-11-21T14:00:00Z and a sequence like 481", flag, *value, others)
 	}
 	return nil
 }

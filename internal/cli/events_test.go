@@ -274,7 +274,7 @@ func TestEventsRedrive(t *testing.T) {
 		code int
 		says string
 	}{
-		{&banyanv1.RedriveResponse{}, exitOK, "topic order.placed has no dead letters\n"},
+		{&banyanv1.RedriveResponse{}, exitOK, "topic order.placed has no dead letters of service user\n"},
 		{&banyanv1.RedriveResponse{Delivered: 3}, exitOK, "delivered: 3\n"},
 		{&banyanv1.RedriveResponse{Delivered: 1, Failed: 2}, exitFailed, "banyan: 2 failed again and stay dead letters; see `banyan events dead order.placed`\n"},
 	} {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/banyanrun/banyan/appfile"
 	"github.com/banyanrun/banyan/internal/cli/view"
 	"github.com/banyanrun/banyan/internal/fault"
 	banyanv1 "github.com/banyanrun/banyan/proto/banyan/v1"
@@ -81,8 +82,8 @@ func (p *program) logsRequest(o logsOptions) (*banyanv1.LogsRequest, error) {
 		return req, nil
 	}
 	at, err := time.Parse(time.RFC3339, o.since)
-	if ago, derr := time.ParseDuration(o.since); derr == nil {
-		at, err = p.now().Add(-ago), nil
+	if ago, derr := appfile.ParseDuration(o.since); derr == nil {
+		at, err = p.now().Add(-time.Duration(ago)), nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("--since %q is neither a duration like 10m nor a time like 2026-11-21T14:00:00Z", o.since)

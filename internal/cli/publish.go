@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/banyanrun/banyan/appfile"
 	"github.com/banyanrun/banyan/internal/cloudevent"
 	"github.com/banyanrun/banyan/internal/fault"
 	banyanv1 "github.com/banyanrun/banyan/proto/banyan/v1"
@@ -57,9 +58,30 @@ with the source and id of an earlier one is not stored again.`,
 	f.StringVar(&o.id, "id", "", "the event's `ID` (default a new one)")
 	f.StringVar(&o.data, "data", "", "the data: `JSON`, @FILE, or - for standard input")
 	f.StringVar(&o.contentType, "content-type", jsonType, "what the data is, as a media `TYPE`")
-	f.DurationVar(&o.delay, "delay", 0, "publish it only after this time, at most 720h")
+	f.Var((*durationValue)(&o.delay), "delay", "publish it only after this `DURATION` (10m, 7d), at most 30d")
 	return cmd
 }
+
+// durationValue is a flag's duration in the form of the app file, which has days.
+type durationValue time.Duration
+
+func (d *durationValue) Set(text string) error {
+	v, err := appfile.ParseDuration(text)
+	if err == nil {
+		*d = durationValue(v)
+	}
+	return err
+}
+
+// String returns nothing for zero, so that help names no default.
+func (d *durationValue) String() string {
+	if *d == 0 {
+		return ""
+	}
+	return appfile.Duration(*d).String()
+}
+
+func (d *durationValue) Type() string { return "duration" }
 
 // event makes the event that the command line gives.
 func (p *program) event(o publishOptions, command string) (*banyanv1.Event, error) {
@@ -67,8 +89,6 @@ func (p *program) event(o publishOptions, command string) (*banyanv1.Event, erro
 	switch {
 	case err != nil:
 		return nil, err
-	case o.delay < 0:
-		return nil, usageError{fmt.Errorf("--delay %s is negative", o.delay), command}
 	case len(data) > 0 && o.contentType == jsonType && !json.Valid(data):
 		return nil, usageError{errors.New("the data is not JSON, and --content-type does not name what it is"), command}
 	}

@@ -61,7 +61,7 @@ func TestBinaryErrors(t *testing.T) {
 		header http.Header
 		want   string
 	}{
-		{"no version", header("ce-id: 1"), `attribute "specversion": the header ce-specversion: 1.0 is missing`},
+		{"no version", header("ce-id: 1"), `attribute "specversion": is missing; send the header ce-specversion: 1.0`},
 		{"0.3", header("ce-specversion: 0.3"), `attribute "specversion": "0.3" is not supported; it must be 1.0`},
 		{"overlong UTF-8", binaryHeader("ce-x: %C0%A0"), `attribute "x": what is percent-encoded is not UTF-8`},
 		{"a surrogate", binaryHeader("ce-x: %ED%A0%80"), `attribute "x": what is percent-encoded is not UTF-8`},
@@ -119,6 +119,8 @@ func TestModes(t *testing.T) {
 		{header("Content-Type: application/cloudevents+avro", "ce-id: 1"), 0, "is not taken"},
 		{header("Content-Type: application/cloudevents+json; charset=latin1"), 0, "JSON is UTF-8"},
 		{header("Content-Type: a/b", "Content-Type: c/d"), 0, "more than once"},
+		{header("Content-Type: application/json", "Content-Encoding: identity"), Plain, ""},
+		{header("Content-Type: a/b", "ce-id: 1", "Content-Encoding: gzip"), 0, `the Content-Encoding "gzip" is not taken`},
 	}
 	for _, tt := range tests {
 		mode, err := ModeOf(tt.header)

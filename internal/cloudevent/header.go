@@ -59,7 +59,7 @@ func readHeader(h http.Header) (Event, *Error) {
 		}
 	}
 	if !version {
-		return Event{}, invalid(specVersion, "the header ce-specversion: 1.0 is missing")
+		return Event{}, invalid(specVersion, "is missing; send the header ce-specversion: 1.0")
 	}
 	if value := h.Get(contentType); value != "" {
 		if err := e.add(DataContentType, value); err != nil {

@@ -39,7 +39,12 @@ type Limits struct {
 }
 
 // ModeOf tells the mode from the headers. An error is an *Error of kind MediaType.
+// A content coding is one: no attribute says it, so whoever gets the event would
+// not know of it.
 func ModeOf(h http.Header) (Mode, error) {
+	if coding := h.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		return 0, newError(MediaType, "", "the Content-Encoding %q is not taken; send the body as it is", coding)
+	}
 	types := h.Values(contentType)
 	if len(types) > 1 {
 		return 0, newError(MediaType, "", "the header Content-Type is there more than once")
@@ -160,7 +165,7 @@ func readPlain(h http.Header, body []byte, limits Limits) (Event, *Error) {
 
 func checkData(b []byte, limits Limits) *Error {
 	if limits.Data > 0 && len(b) > limits.Data {
-		return newError(EventTooLarge, data, "it is larger than %d bytes", limits.Data)
+		return newError(EventTooLarge, data, "it is larger than %d bytes; send a reference to it", limits.Data)
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 
 func checkBody(body []byte, kind Kind, limits Limits) *Error {
 	if limits.Body > 0 && len(body) > limits.Body {
-		return newError(kind, "", "the body is larger than %d bytes", limits.Body)
+		return newError(kind, "", "the body is larger than %d bytes; send less at a time", limits.Body)
 	}
 	if !utf8.Valid(body) {
 		return invalid("", "the body is not UTF-8")
@@ -37,7 +37,7 @@ func readBatch(body []byte, limits Limits) ([]Event, error) {
 	events := []Event{}
 	for s.more(']') {
 		if limits.Events > 0 && len(events) == limits.Events {
-			return nil, newError(BatchTooLarge, "", "the batch has more than %d events", limits.Events)
+			return nil, newError(BatchTooLarge, "", "the batch has more than %d events; split it", limits.Events)
 		}
 		e, err := readObject(s.value(), limits)
 		if err != nil {
@@ -89,7 +89,7 @@ func readObject(text []byte, limits Limits) (Event, *Error) {
 		}
 	}
 	if !version {
-		return Event{}, invalid(specVersion, `"specversion": "1.0" is missing`)
+		return Event{}, invalid(specVersion, "is missing; write \"specversion\": \"1.0\"")
 	}
 	if err := readData(&e, payload, base64Payload); err != nil {
 		return Event{}, err

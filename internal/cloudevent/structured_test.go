@@ -42,7 +42,7 @@ func TestStructuredErrors(t *testing.T) {
 		{`{`, "the body is not JSON: unexpected end of JSON input, at byte 1"},
 		{`[]`, "an event is a JSON object"},
 		{"{\"a\":\"\xff\"}", "the body is not UTF-8"},
-		{`{}`, `attribute "specversion": "specversion": "1.0" is missing`},
+		{`{}`, `attribute "specversion": is missing; write "specversion": "1.0"`},
 		{`{"specversion":1.0}`, `attribute "specversion": must be a string`},
 		{`{"specversion":null}`, `attribute "specversion": must be 1.0`},
 		{`{"specversion":"1.1"}`, `attribute "specversion": "1.1" is not supported; it must be 1.0`},
@@ -95,9 +95,9 @@ func TestBatch(t *testing.T) {
 		{`{}`, "a batch is a JSON array of events", Invalid, -1},
 		{`[{"specversion":"1.0"},5]`, "event 1 of the batch: an event is a JSON object", Invalid, 1},
 		{`[{"specversion":"1.0","x":[]}]`, `event 0 of the batch: attribute "x": must be a string, a boolean or an integer`, Invalid, 0},
-		{`[{"specversion":"1.0"},{"specversion":"1.0"},{"specversion":"1.0"}]`, "the batch has more than 2 events", BatchTooLarge, -1},
-		{`[{"specversion":"1.0"},{"specversion":"1.0","data":"0123456789"}]`, "event 1 of the batch: data: it is larger than 10 bytes", EventTooLarge, 1},
-		{`[` + strings.Repeat(" ", 200) + `]`, "the body is larger than 100 bytes", BatchTooLarge, -1},
+		{`[{"specversion":"1.0"},{"specversion":"1.0"},{"specversion":"1.0"}]`, "the batch has more than 2 events; split it", BatchTooLarge, -1},
+		{`[{"specversion":"1.0"},{"specversion":"1.0","data":"0123456789"}]`, "event 1 of the batch: data: it is larger than 10 bytes; send a reference to it", EventTooLarge, 1},
+		{`[` + strings.Repeat(" ", 200) + `]`, "the body is larger than 100 bytes; send less at a time", BatchTooLarge, -1},
 	}
 	for _, tt := range tests {
 		_, _, err := Decode(h, []byte(tt.body), Limits{Events: 2, Data: 10, Body: 100})

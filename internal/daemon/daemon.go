@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -51,22 +52,25 @@ type daemon struct {
 	lock      *os.File
 	started   time.Time
 
-	store     *state.Store
-	logs      *logs.Collector
-	driver    *process.Driver
-	ports     *ports.Allocator
-	builder   *build.Builder
-	secrets   *secrets
-	sources   *build.Sources
-	keeper    *dataplane.Keeper
-	addresses *addresses
-	effects   *effects
-	loop      *reconcile.Loop
-	broker    *broker // nil: it could not be opened, and brokerErr says why
-	brokerErr error
-	publisher serviceapi.Publisher // nil: there is no bus
+	store      *state.Store
+	logs       *logs.Collector
+	driver     *process.Driver
+	ports      *ports.Allocator
+	builder    *build.Builder
+	secrets    *secrets
+	sources    *build.Sources
+	keeper     *dataplane.Keeper
+	addresses  *addresses
+	effects    *effects
+	loop       *reconcile.Loop
+	background context.Context // of what is started in the background
 
-	applying sync.Mutex // one apply, scale or restart at a time
+	broker     atomic.Pointer[broker] // nil: there are no events yet
+	brokerKept chan struct{}          // closed when there is a broker
+
+	applying  sync.Mutex // one apply, scale or restart at a time
+	late      bool       // the bus is not what the app in force says; applying is held
+	brokerErr error      // why there is no broker for the app that was in force
 	// going is closed when the app first begins to go down, gone when it is
 	// down and the daemon ends.
 	going, gone chan struct{}
@@ -105,7 +109,7 @@ func Run(ctx context.Context, o Options) error {
 		return fmt.Errorf("daemon: %w", err)
 	}
 	d := &daemon{
-		layout: l, lock: lock, version: o.Version, adoptOnly: o.Adopt, self: self, started: time.Now(), going: make(chan struct{}), gone: make(chan struct{}),
+		layout: l, lock: lock, version: o.Version, adoptOnly: o.Adopt, self: self, started: time.Now(), going: make(chan struct{}), gone: make(chan struct{}), brokerKept: make(chan struct{}),
 		log: slog.New(slog.NewTextHandler(os.Stderr, nil)), sources: build.NewSources(),
 	}
 	defer d.tidy()
@@ -258,5 +262,5 @@ func (d *daemon) serve(ctx context.Context) error {
 
 // serveServices serves what services reach at $BANYAN_URL.
 func (d *daemon) serveServices(ctx context.Context) error {
-	return serviceapi.Serve(ctx, d.layout.ServiceSocket, serviceapi.Config{Publisher: d.publisher, Log: d.log})
+	return serviceapi.Serve(ctx, d.layout.ServiceSocket, serviceapi.Config{Publisher: publisher{d}, Log: d.log})
 }

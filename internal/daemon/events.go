@@ -18,10 +18,16 @@ import (
 
 // Events implements admin.Engine.
 func (d *daemon) Events() (admin.Events, error) {
-	if d.broker == nil {
-		return nil, d.brokerErr
+	b := d.broker.Load()
+	if b == nil {
+		d.applying.Lock()
+		defer d.applying.Unlock()
+		if d.brokerErr != nil {
+			return nil, d.brokerErr
+		}
+		return nil, fault.New(fault.NotFound, "the app has no topics").Fix("name one under `publishes` of a service in the app file")
 	}
-	return &events{bus: d.broker.bus, started: d.broker.since, outboxes: d.broker.outboxes.stats}, nil
+	return &events{bus: b.bus, started: b.since, outboxes: b.outboxes.stats}, nil
 }
 
 // events is what the control API sees of the bus.

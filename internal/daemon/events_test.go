@@ -11,11 +11,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/banyanrun/banyan/appfile"
 	"github.com/banyanrun/banyan/internal/admin"
 	"github.com/banyanrun/banyan/internal/bus"
 	"github.com/banyanrun/banyan/internal/cloudevent"
+	"github.com/banyanrun/banyan/internal/daemon/layout"
 	"github.com/banyanrun/banyan/internal/fault"
+	"github.com/banyanrun/banyan/internal/model"
 	"github.com/banyanrun/banyan/internal/outbox"
+	"github.com/banyanrun/banyan/internal/route"
 	banyanv1 "github.com/banyanrun/banyan/proto/banyan/v1"
 )
 
@@ -40,8 +44,11 @@ func newEvents(t *testing.T) (*events, *mail) {
 	m := &mail{}
 	server := httptest.NewServer(m)
 	t.Cleanup(server.Close)
-	address := func(string) (string, bool) { return strings.TrimPrefix(server.URL, "http://"), true }
-	b, err := openBroker(t.Context(), t.TempDir(), address, slog.New(slog.DiscardHandler))
+	d := &daemon{background: t.Context(), log: slog.New(slog.DiscardHandler), layout: layout.Layout{Bus: t.TempDir()}, effects: &effects{}}
+	d.effects.current.Store(&applied{addrs: map[string]string{
+		route.EdgeID(route.Platform, "mail"): strings.TrimPrefix(server.URL, "http://"),
+	}})
+	b, err := d.openBroker(t.Context(), &model.App{Bus: &appfile.Bus{Engine: appfile.EngineEmbedded}})
 	if err != nil {
 		t.Fatal(err)
 	}

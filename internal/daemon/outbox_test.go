@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"context"
 	"log/slog"
 	"path/filepath"
 	"testing"
@@ -37,7 +36,7 @@ func TestRelayedLeavesOut(t *testing.T) {
 	if err != nil || len(never) != 4 || never[0] != nil || never[1] == nil || never[2] != nil || never[3] == nil {
 		t.Errorf("%v, %v", never, err)
 	}
-	if n := stored(t, ctx, b, "placed"); n != 2 {
+	if n := stored(t, b, "placed"); n != 2 {
 		t.Errorf("%d events are stored", n)
 	}
 	never, err = relayed{b}.Publish(ctx, "stranger", "placed", events[:2])
@@ -46,10 +45,10 @@ func TestRelayedLeavesOut(t *testing.T) {
 	}
 }
 
-func stored(t *testing.T, ctx context.Context, b *bus.Bus, topic string) int {
+func stored(t *testing.T, b *bus.Bus, topic string) int {
 	t.Helper()
 	n := 0
-	if err := b.Tail(ctx, topic, "all", false, func(bus.Tailed) error { n++; return nil }); err != nil {
+	if err := b.Tail(t.Context(), topic, "all", false, func(bus.Tailed) error { n++; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	return n

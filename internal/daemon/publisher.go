@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/banyanrun/banyan/internal/bus"
 	"github.com/banyanrun/banyan/internal/cloudevent"
@@ -10,13 +11,19 @@ import (
 )
 
 // publisher is the bus as services reach it.
-type publisher struct{ bus *bus.Bus }
+type publisher struct{ daemon *daemon }
 
 var _ serviceapi.Publisher = publisher{}
 
 // Publish implements serviceapi.Publisher.
 func (p publisher) Publish(ctx context.Context, service, topic string, events []cloudevent.Event) ([]serviceapi.Result, error) {
-	results, err := p.bus.Publish(ctx, service, topic, events)
+	b := p.daemon.broker.Load()
+	if b == nil {
+		return nil, &serviceapi.Problem{
+			Code: serviceapi.PublisherAbsent, Detail: "the app has no topics, or they could not be opened: see `banyan topics`", Topic: topic, RetryAfter: time.Second,
+		}
+	}
+	results, err := b.bus.Publish(ctx, service, topic, events)
 	if err != nil {
 		return nil, refusal(err)
 	}

@@ -29,7 +29,13 @@ func TestRefusal(t *testing.T) {
 
 // TestRefusalDetails: nothing of it is lost on the way.
 func TestRefusalDetails(t *testing.T) {
-	_, err := publisher{new(bus.Bus)}.Publish(t.Context(), "order", "order.placed", nil)
+	d := &daemon{}
+	_, err := publisher{d}.Publish(t.Context(), "order", "order.placed", nil)
+	if p, ok := errors.AsType[*serviceapi.Problem](err); !ok || p.Code != serviceapi.PublisherAbsent || p.RetryAfter == 0 {
+		t.Errorf("without a bus: %v", err)
+	}
+	d.broker.Store(&broker{bus: new(bus.Bus)})
+	_, err = publisher{d}.Publish(t.Context(), "order", "order.placed", nil)
 	p, ok := errors.AsType[*serviceapi.Problem](err)
 	if !ok || p.Code != serviceapi.NoTopic || p.Topic != "order.placed" || p.Detail == "" || p.Index != nil {
 		t.Errorf("%+v", p)

@@ -38,7 +38,6 @@ func (d *daemon) open(ctx context.Context) (err error) {
 	if d.logs, err = logs.New(logs.Options{Dir: d.layout.Logs, Log: d.log, Redact: d.secrets.redact}); err != nil {
 		return err
 	}
-	d.openBus(ctx)
 	d.builder = build.New(d.layout.Builds)
 	d.driver, err = process.New(process.Options{Exec: []string{d.self, "exec"}, Tag: layout.Hash(d.layout.StateDir), Log: d.log})
 	return err
@@ -50,8 +49,8 @@ func (d *daemon) close() error {
 	if d.driver != nil {
 		d.driver.Close()
 	}
-	if d.broker != nil {
-		err = errors.Join(err, d.broker.close())
+	if b := d.broker.Load(); b != nil {
+		err = errors.Join(err, b.close())
 	}
 	if d.logs != nil {
 		err = errors.Join(err, d.logs.Close())
@@ -64,6 +63,7 @@ func (d *daemon) close() error {
 
 // wire adopts what an earlier daemon left and gives every engine what it needs.
 func (d *daemon) wire(ctx, background context.Context) error {
+	d.background = background
 	if err := d.home(ctx); err != nil {
 		return err
 	}
@@ -88,9 +88,6 @@ func (d *daemon) wire(ctx, background context.Context) error {
 		log: d.log, store: d.store, driver: d.driver, logs: d.logs, secret: d.secrets.get, data: d.layout.Data,
 		users: &users{app: d.layout.StateDir, root: os.Getuid() == 0}, ctx: background, room: make(chan struct{}, startsAtOnce),
 		running: map[string]*running{}, app: d.current,
-	}
-	if d.broker != nil {
-		d.broker.outboxes = newOutboxes(background, d.broker.bus, d.layout.Data, d.log)
 	}
 	found, err := d.adopt(ctx, app)
 	if err != nil {
@@ -215,7 +212,9 @@ func (d *daemon) resume(ctx context.Context, app *model.App) error {
 	}
 	if err := d.resumeBus(ctx, app); err != nil {
 		d.log.Error("topics are not as the app says", "error", err)
-		app.Warnings = append(app.Warnings, err.Error())
+		if !d.late { // it is tried again
+			app.Warnings = append(app.Warnings, err.Error())
+		}
 	}
 	return nil
 }

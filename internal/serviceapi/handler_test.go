@@ -102,16 +102,31 @@ func TestDelay(t *testing.T) {
 	const batch = `[{"specversion":"1.0"},{"specversion":"1.0","deliverat":"2030-01-01T00:00:00Z"}]`
 	b := &bus{}
 	ask(t, b, http.MethodPost, topicPath, map[string]string{
-		"Content-Type": "application/cloudevents-batch+json", "Banyan-Deliver-At": "2029-01-01T00:00:00+02:00",
+		"Content-Type": "application/cloudevents-batch+json", "Banyan-Deliver-At": "2019-01-01T00:00:00+02:00",
 	}, batch)
-	for i, want := range []string{"2029-01-01T00:00:00+02:00", "2030-01-01T00:00:00Z"} {
+	for i, want := range []string{"2019-01-01T00:00:00+02:00", "2030-01-01T00:00:00Z"} {
 		if got, _ := b.events[i].Get(deliverAt); got != want {
 			t.Errorf("event %d counts from %s, want %s", i, got, want)
 		}
 	}
 	now := time.Date(2026, 1, 31, 12, 0, 0, 0, time.FixedZone("", 3600))
-	if at, err := due(http.Header{"Banyan-Delay": {"90s"}}, now); err != nil || at != "2026-01-31T11:01:30Z" {
-		t.Errorf("%s, %v", at, err)
+	for _, c := range []struct{ header, value, want string }{
+		{"Banyan-Delay", "90s", "2026-01-31T11:01:30Z"},
+		{"Banyan-Delay", "1d", "2026-02-01T11:00:00Z"},
+		{"Banyan-Delay", "30d", "2026-03-02T11:00:00Z"},
+		{"Banyan-Deliver-At", "2026-03-02T12:00:00+01:00", "2026-03-02T12:00:00+01:00"},
+		{"Banyan-Delay", "90", `the header Banyan-Delay: the duration "90" has no unit; write 90s for seconds, or 90ms for milliseconds`},
+		{"Banyan-Delay", "30d1s", "the header Banyan-Delay: an event can be delayed by 30 days at most"},
+		{"Banyan-Deliver-At", "2026-03-03", `the header Banyan-Deliver-At: "2026-03-03" is no time; write 2026-01-31T12:00:00Z, for example`},
+		{"Banyan-Deliver-At", "2027-01-01T00:00:00Z", "the header Banyan-Deliver-At: an event can be delayed by 30 days at most"},
+	} {
+		got, err := due(http.Header{c.header: {c.value}}, now)
+		if p, ok := errors.AsType[*Problem](err); ok {
+			got = p.Detail
+		}
+		if got != c.want {
+			t.Errorf("%s: %s: got %s, want %s", c.header, c.value, got, c.want)
+		}
 	}
 }
 

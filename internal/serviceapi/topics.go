@@ -3,23 +3,27 @@ package serviceapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
+	"github.com/banyanrun/banyan/appfile"
 	"github.com/banyanrun/banyan/internal/cloudevent"
 )
 
-// Bounds of a request. A topic's own max_event is at most maxEvent.
+// Bounds of a request. A topic's own max_event is at most maxEvent. The bus bounds
+// each event's delay too; here it is said of the header.
 const (
 	maxEvents = 1000
 	maxBody   = 8 << 20
 	maxEvent  = 1 << 20
+	maxDays   = 30 // of a delay
 )
 
 // Fields by which a request says when all its events count that do not say so themselves.
 const (
 	deliverAtHeader = "Banyan-Deliver-At" // a time (RFC 3339)
-	delayHeader     = "Banyan-Delay"      // a duration: 90s
+	delayHeader     = "Banyan-Delay"      // a duration as in the app file: 90s
 )
 
 // deliverAt is the attribute of events that says so.
@@ -114,18 +118,29 @@ func due(h http.Header, now time.Time) (string, error) {
 	at, delay := h.Get(deliverAtHeader), h.Get(delayHeader)
 	switch {
 	case at != "" && delay != "":
-		return "", &Problem{Code: EventInvalid, Detail: "the headers " + deliverAtHeader + " and " + delayHeader + " exclude each other; send one"}
+		return "", badDelay("the headers " + deliverAtHeader + " and " + delayHeader + " exclude each other; send one")
 	case at != "":
-		if _, err := time.Parse(time.RFC3339, at); err != nil {
-			return "", &Problem{Code: EventInvalid, Detail: "the header " + deliverAtHeader + " is no time as 2026-01-31T12:00:00Z is"}
+		t, err := time.Parse(time.RFC3339, at)
+		if err != nil {
+			return "", badDelay(fmt.Sprintf("the header %s: %.100q is no time; write 2026-01-31T12:00:00Z, for example", deliverAtHeader, at))
 		}
-		return at, nil
+		return at, tooLate(deliverAtHeader, t.Sub(now))
 	case delay != "":
-		d, err := time.ParseDuration(delay)
-		if err != nil || d < 0 {
-			return "", &Problem{Code: EventInvalid, Detail: "the header " + delayHeader + " is no duration as 90s is"}
+		d, err := appfile.ParseDuration(delay)
+		if err != nil {
+			return "", badDelay(fmt.Sprintf("the header %s: %v", delayHeader, err))
 		}
-		return now.Add(d).UTC().Format(time.RFC3339Nano), nil
+		return now.Add(time.Duration(d)).UTC().Format(time.RFC3339Nano), tooLate(delayHeader, time.Duration(d))
 	}
 	return "", nil
 }
+
+// tooLate refuses a delay that is longer than any may be.
+func tooLate(header string, d time.Duration) error {
+	if d <= maxDays*24*time.Hour {
+		return nil
+	}
+	return badDelay(fmt.Sprintf("the header %s: an event can be delayed by %d days at most", header, maxDays))
+}
+
+func badDelay(detail string) error { return &Problem{Code: EventInvalid, Detail: detail} }
