@@ -115,7 +115,7 @@ var fieldRules = map[string]rule{
 	"Update.Strategy":          oneOf(strategies...),
 	"Bus.Engine":               oneOf(EngineEmbedded, EngineNATS, EngineKafka, EngineRabbitMQ),
 	"Bus.MaxBytes":             from(16 << 20),
-	"Bus.Accept":               oneOf(acceptMemory, acceptOneCopy),
+	"Bus.Accept":               oneOf(acceptMemory, AcceptOneCopy),
 	"Topic.Compatibility":      oneOf(CompatibilityBackward, CompatibilityNone),
 	"Topic.DedupWindow":        between(0, float64(7*day)),
 	"Topic.MaxEvent":           between(1, 1<<20),

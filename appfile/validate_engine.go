@@ -12,12 +12,13 @@ import (
 
 // Words of Bus.Accept.
 const (
-	acceptMemory  = "server-memory"
-	acceptOneCopy = "one-copy"
+	acceptMemory = "server-memory"
+	// AcceptOneCopy: a topic of kafka may have a single replica.
+	AcceptOneCopy = "one-copy"
 )
 
 // acceptedBy is the engine that a word of Bus.Accept is about.
-var acceptedBy = map[string]string{acceptMemory: EngineNATS, acceptOneCopy: EngineKafka}
+var acceptedBy = map[string]string{acceptMemory: EngineNATS, AcceptOneCopy: EngineKafka}
 
 // serverExamples are addresses of the engines that are servers.
 var serverExamples = map[string]string{

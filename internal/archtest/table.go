@@ -172,7 +172,7 @@ var table = []room{
 	{name: launch, imports: []string{fault, layout}, why: "it starts a daemon; the CLI uses it without the daemon"},
 	{
 		name: daemon,
-		imports: with(engines, appfile, contract, connect, fault, model, ce, events, journal, natsbus, progress,
+		imports: with(engines, appfile, contract, connect, fault, model, ce, events, journal, natsbus, kafkabus, progress,
 			link, account, proxy, driver, process, admin, services, layout, launch),
 		why: "it is the composition root: it sees every engine and every door but the CLI",
 	},

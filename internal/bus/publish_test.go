@@ -366,6 +366,9 @@ func TestMismatchOfAlternatives(t *testing.T) {
 
 func TestTail(t *testing.T) {
 	r := newRig(t, simple())
+	if err := r.Tail(t.Context(), "t", "2", false, nil); fault.CodeOf(err) != fault.Invalid || err.Error() != "topic t has no events yet" {
+		t.Errorf("%v", err)
+	}
 	r.publish("t", "a:1", "a:2", "a:3")
 	read := func(from string, follow bool, most int) (ids []string) {
 		stop := errors.New("enough")

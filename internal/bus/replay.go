@@ -62,7 +62,10 @@ func (b *Bus) bound(ctx context.Context, topic, text string, positions []engine.
 		if err != nil {
 			return translate(topic, err)
 		}
-		if end := stat.Partitions[p.Partition].End; p.Offset > end.Offset {
+		switch end := stat.Partitions[p.Partition].End; {
+		case end.Offset == 0 && p.Offset > 0:
+			return fault.New(fault.Invalid, "topic %s has no events yet", topic)
+		case p.Offset > end.Offset:
 			return fault.New(fault.Invalid, "topic %s has no sequence %s yet; its newest is %s", topic, text, sequence(end))
 		}
 		positions[p.Partition].Offset = max(positions[p.Partition].Offset, p.Offset)

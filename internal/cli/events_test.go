@@ -234,10 +234,10 @@ func TestEventsPublishLater(t *testing.T) {
 	r := newRun(t, true)
 	r.p.now = func() time.Time { return time.Date(2026, 11, 21, 14, 0, 0, 0, time.UTC) }
 	r.d.bus.publish = &banyanv1.PublishedEvent{}
-	r.start("events", "publish", "order.placed", "--delay", "90s")
+	r.start("events", "publish", "order.placed", "--delay", "1d")
 	r.exits(exitOK)
 	req := called[*banyanv1.PublishEventsRequest](r)
-	if got := req.GetEvents()[0].GetAttributes()["deliverat"]; got != "2026-11-21T14:01:30Z" {
+	if got := req.GetEvents()[0].GetAttributes()["deliverat"]; got != "2026-11-22T14:00:00Z" {
 		t.Errorf("it counts from %s", got)
 	}
 }

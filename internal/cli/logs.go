@@ -43,7 +43,7 @@ plane, with its access log) and daemon.`,
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&o.follow, "follow", "f", false, "go on with new lines")
-	f.StringVar(&o.since, "since", "", "only what came later: a duration ago (10m) or a time (2026-11-21T14:00:00Z)")
+	f.StringVar(&o.since, "since", "", "only what came later: a duration ago (10m, 2d) or a time (2026-11-21T14:00:00Z)")
 	f.Int32VarP(&o.tail, "tail", "n", 0, "only the last N lines; 0 for all")
 	f.BoolVar(&o.json, "json", false, "print each line as a JSON object")
 	return cmd

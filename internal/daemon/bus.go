@@ -5,12 +5,14 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/banyanrun/banyan/appfile"
 	"github.com/banyanrun/banyan/internal/bus"
 	"github.com/banyanrun/banyan/internal/bus/engine"
 	"github.com/banyanrun/banyan/internal/bus/journal"
+	"github.com/banyanrun/banyan/internal/bus/kafka"
 	"github.com/banyanrun/banyan/internal/bus/nats"
 	"github.com/banyanrun/banyan/internal/bus/progress"
 	"github.com/banyanrun/banyan/internal/fault"
@@ -32,6 +34,7 @@ type broker struct {
 // choice is what cannot change while a broker is open: another engine keeps other events.
 type choice struct {
 	engine, url string
+	oneCopy     bool          // is accepted
 	dedup       time.Duration // the longest window of the app's topics; engines of others are told when they are opened
 }
 
@@ -40,6 +43,7 @@ func (d *daemon) choose(app *model.App) (choice, error) {
 	if c.engine == appfile.EngineEmbedded {
 		return c, nil
 	}
+	c.oneCopy = slices.Contains(app.Bus.Accept, appfile.AcceptOneCopy)
 	for _, t := range app.Topics {
 		if t.DedupWindow != nil {
 			c.dedup = max(c.dedup, time.Duration(*t.DedupWindow))
@@ -59,6 +63,9 @@ func (c choice) open(dir string, app *model.App, log *slog.Logger) (e engine.Eng
 	case appfile.EngineNATS:
 		e, err = nats.Open(nats.Config{URL: c.url, App: app.Name, Dedup: c.dedup, Logger: log})
 		return e, filepath.Join(dir, "bus-nats.db"), err
+	case appfile.EngineKafka:
+		e, err = kafka.Open(kafka.Config{URL: c.url, App: app.Name, OneCopy: c.oneCopy, Logger: log})
+		return e, filepath.Join(dir, "bus-kafka.db"), err
 	default:
 		return journal.New(journal.Config{Dir: dir}), filepath.Join(dir, "bus.db"), nil
 	}
@@ -149,7 +156,7 @@ func (d *daemon) brokerFor(ctx context.Context, app *model.App) (*broker, error)
 		return nil, err
 	}
 	if c != b.choice {
-		return nil, fault.New(fault.Conflict, "the engine of the bus, its url or the longest dedup_window on it cannot change while the app is up").
+		return nil, fault.New(fault.Conflict, "the engine of the bus, its url, one-copy or the longest dedup_window on it cannot change while the app is up").
 			Fix("run `banyan down`, then `banyan up`; events that the engine before keeps stay there")
 	}
 	return b, nil
