@@ -132,7 +132,7 @@ bench-proxy: ## measure the data plane beside nginx, HAProxy and Caddy (12 minut
 	$(GO) run ./bench/proxy $(BENCHFLAGS)
 
 .PHONY: bench-bus
-bench-bus: ## measure events beside JetStream (4 minutes; BENCHFLAGS=-quick: 1)
+bench-bus: ## measure events beside JetStream (6 minutes; BENCHFLAGS=-quick: 1)
 	$(GO) run ./bench/bus $(BENCHFLAGS)
 
 ##@ Checks

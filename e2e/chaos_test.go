@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
+	"os/exec"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -13,7 +16,8 @@ import (
 
 // Customers buy while everything is being killed: services, daemon, data plane.
 // In the end the books agree: what is confirmed is charged and gone from the
-// stock, what is not is neither, and nothing stays reserved.
+// stock, what is not is neither, and nothing stays reserved; and the customer was
+// told of each confirmed order once.
 func TestBooksAgreeWhateverIsKilled(t *testing.T) {
 	long(t)
 	random := chance(t)
@@ -60,6 +64,11 @@ func TestBooksAgreeWhateverIsKilled(t *testing.T) {
 	}
 	if charges := s.charges(s.one("payment")); charges != confirmed {
 		t.Errorf("%d charges are kept for %d orders", charges, confirmed)
+	}
+	if _, err := exec.LookPath("node"); err == nil {
+		for n, c := range customers {
+			c.toldOfAll(slices.Collect(maps.Values(bought[n])))
+		}
 	}
 	figure(t, "%d kills; %d orders confirmed; the books agree: %t", kills, confirmed, !t.Failed())
 	if confirmed == 0 {

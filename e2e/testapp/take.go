@@ -74,7 +74,7 @@ func mood(bad bool) int {
 	case "closed":
 		return http.StatusServiceUnavailable
 	case "bad":
-		switch n := rand.IntN(1000); {
+		switch n := rand.IntN(1000); { //nolint:gosec // a mood is no secret
 		case n < 30:
 			return http.StatusInternalServerError
 		case n < 33:

@@ -56,6 +56,7 @@ const (
 	probe     = "internal/probe"
 	build     = "internal/build"
 	ports     = "internal/ports"
+	slim      = "internal/slim"
 	outbox    = "internal/outbox"
 )
 
@@ -87,6 +88,7 @@ var table = []room{
 	{name: fault, why: leafWhy},
 	{name: ce, why: leafWhy},
 	{name: sqlite, imports: []string{fault}, why: "it opens files for those that keep something in them and knows nothing of what"},
+	{name: slim, why: leafWhy},
 	{name: ignore, why: "the build and the CLI's watch must agree on what a source is, and it knows nothing else"},
 	{name: model, imports: []string{appfile}, why: "it adds the observed half to the app file's desired half and depends on that alone"},
 
@@ -160,7 +162,7 @@ var table = []room{
 	{name: account, why: "what the data plane counted travels as it is to the daemon's doors, so it is a leaf"},
 	{
 		name:    proxy,
-		imports: []string{fault, gateway, link, route, message, http1, http2, loop, policy, cache, account},
+		imports: []string{fault, gateway, link, route, slim, message, http1, http2, loop, policy, cache, account},
 		tests:   []string{hpack, h2spec},
 		why:     planeWhy,
 	},
@@ -172,7 +174,7 @@ var table = []room{
 	{name: launch, imports: []string{fault, layout}, why: "it starts a daemon; the CLI uses it without the daemon"},
 	{
 		name: daemon,
-		imports: with(engines, appfile, contract, connect, fault, model, ce, events, journal, natsbus, kafkabus, progress,
+		imports: with(engines, appfile, contract, connect, fault, model, slim, ce, events, journal, natsbus, kafkabus, progress,
 			link, account, proxy, driver, process, admin, services, layout, launch),
 		why: "it is the composition root: it sees every engine and every door but the CLI",
 	},

@@ -29,6 +29,7 @@ import (
 	"github.com/banyanrun/banyan/internal/reconcile"
 	"github.com/banyanrun/banyan/internal/route"
 	"github.com/banyanrun/banyan/internal/serviceapi"
+	"github.com/banyanrun/banyan/internal/slim"
 	"github.com/banyanrun/banyan/internal/state"
 )
 
@@ -152,6 +153,7 @@ func (d *daemon) run(ctx context.Context) (err error) {
 		d.log.Error("callers with another environment do not find the daemon", "error", err)
 	}
 	d.log.Info("the daemon runs", "version", d.version, "epoch", d.effects.epoch)
+	slim.Down()
 	var g run.Group
 	d.add(&g, d.loop.Run)
 	d.add(&g, d.keep)

@@ -77,6 +77,7 @@ type serving struct {
 	log      *slog.Logger
 	engine   dataPlane
 	restart  *restarter
+	applied  sync.Once          // the first snapshot was
 	shutdown chan time.Duration // a daemon asked for it
 	hello    chan struct{}      // closed at the first Hello
 	helloed  sync.Once

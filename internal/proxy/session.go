@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/banyanrun/banyan/internal/link"
+	"github.com/banyanrun/banyan/internal/slim"
 )
 
 // maxQueuedEvents bounds what waits for a daemon that reads slowly.
@@ -224,4 +225,5 @@ func (n *session) apply(m *link.Message) {
 		ack.Error = err.Error()
 	}
 	n.queue(&link.Message{Ack: ack})
+	n.s.applied.Do(func() { go slim.Down() })
 }

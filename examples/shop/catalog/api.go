@@ -30,6 +30,7 @@ func (s *service) routes() *http.ServeMux {
 	mux.Handle("GET /api/products/{id}/image.svg", contract.Handler(s.image))
 	mux.Handle("GET /api/categories", contract.Handler(s.categories))
 	mux.Handle("POST /internal/prices", contract.Handler(s.prices))
+	mux.Handle("POST /events/stock-low", contract.Handler(s.stockLow))
 	return mux
 }
 
@@ -100,4 +101,21 @@ func (s *service) prices(w http.ResponseWriter, r *http.Request) error {
 		return problem
 	}
 	return contract.WriteJSON(w, http.StatusOK, contract.ListOf(prices))
+}
+
+// stockLow takes the event by which inventory tells that a product's stock is low, or is not any more. It sets what is so, and
+// events about one product come in order: one that comes twice does no harm, and there is no inbox.
+func (s *service) stockLow(w http.ResponseWriter, r *http.Request) error {
+	var event contract.StockLow
+	if err := contract.ReadJSON(w, r, &event); err != nil {
+		return err
+	}
+	if event.ProductID == "" {
+		return contract.Invalid("product_id is missing.")
+	}
+	if err := s.store.setLowStock(r.Context(), event.ProductID, event.Low); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -141,4 +142,36 @@ func TestPrices(t *testing.T) {
 		t.Fatalf("unknown products: %+v", problem)
 	}
 	call[any](t, h, 422, "POST", "/internal/prices", `{"product_ids": []}`)
+}
+
+func TestBadge(t *testing.T) {
+	h := open(t)
+	expect := func(want string) {
+		t.Helper()
+		if got := call[contract.Product](t, h, 200, "GET", "/api/products/stoneware-mug", "").Badge; got != want {
+			t.Fatalf("the badge is %q, want %q", got, want)
+		}
+		for _, p := range call[page](t, h, 200, "GET", "/api/products?limit=100", "").Items {
+			if (p.Badge != "") != (want != "" && p.ID == "stoneware-mug") {
+				t.Fatalf("the badge of %s is %q", p.ID, p.Badge)
+			}
+		}
+	}
+	expect("")
+	for range 2 { // an event may come twice
+		call[any](t, h, 204, "POST", "/events/stock-low", `{"product_id": "stoneware-mug", "available": 4, "low": true}`)
+		expect(contract.BadgeLowStock)
+	}
+	call[any](t, h, 204, "POST", "/events/stock-low", `{"product_id": "stoneware-mug", "available": 6, "low": false}`)
+	expect("")
+	call[any](t, h, 204, "POST", "/events/stock-low", `{"product_id": "anvil", "available": 1, "low": true}`)
+	call[any](t, h, 422, "POST", "/events/stock-low", `{}`)
+}
+
+func TestBadgeOutlivesARestart(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "catalog.db")
+	call[any](t, openAt(t, path), 204, "POST", "/events/stock-low", `{"product_id": "stoneware-mug", "low": true}`)
+	if got := call[contract.Product](t, openAt(t, path), 200, "GET", "/api/products/stoneware-mug", "").Badge; got != contract.BadgeLowStock {
+		t.Fatalf("the badge is %q", got)
+	}
 }

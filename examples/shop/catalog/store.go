@@ -47,7 +47,7 @@ func (s store) list(ctx context.Context, q query) (products []contract.Product, 
 		return nil, 0, err
 	}
 	rows, err := s.db.QueryContext(ctx, `
-		SELECT id, name, description, category, price_cents, picture, position FROM products
+		SELECT id, name, description, category, price_cents, picture, low_stock, position FROM products
 		WHERE position > ?1 AND (?2 = '' OR category = ?2 COLLATE NOCASE)
 			AND NOT EXISTS (SELECT 1 FROM json_each(?3) WHERE instr(lower(name || ' ' || description), value) = 0)
 		ORDER BY position LIMIT ?4`, q.after, q.category, string(words), q.limit+1)
@@ -72,7 +72,7 @@ func (s store) list(ctx context.Context, q query) (products []contract.Product, 
 // find gives a product and the shape that stands for it in pictures. It fails with a problem if there is none.
 func (s store) find(ctx context.Context, id string) (contract.Product, string, error) {
 	product, shape, err := scan(s.db.QueryRowContext(ctx, `
-		SELECT id, name, description, category, price_cents, picture FROM products WHERE id = ?`, id))
+		SELECT id, name, description, category, price_cents, picture, low_stock FROM products WHERE id = ?`, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		err = contract.NotFound("product", id)
 	}
@@ -81,10 +81,20 @@ func (s store) find(ctx context.Context, id string) (contract.Product, string, e
 
 // scan reads a product, its shape, and whatever more the row has.
 func scan(row interface{ Scan(...any) error }, more ...any) (p contract.Product, shape string, err error) {
-	err = row.Scan(append([]any{&p.ID, &p.Name, &p.Description, &p.Category, &p.PriceCents, &shape}, more...)...)
+	var low bool
+	err = row.Scan(append([]any{&p.ID, &p.Name, &p.Description, &p.Category, &p.PriceCents, &shape, &low}, more...)...)
 	p.Currency = currency
 	p.Image = "/api/products/" + p.ID + "/image.svg"
+	if low {
+		p.Badge = contract.BadgeLowStock
+	}
 	return p, shape, err
+}
+
+// setLowStock keeps whether a product's stock is low. A product that is not on sale is passed over.
+func (s store) setLowStock(ctx context.Context, id string, low bool) error {
+	_, err := s.db.ExecContext(ctx, `UPDATE products SET low_stock = ? WHERE id = ?`, low, id)
+	return err
 }
 
 func (s store) categories(ctx context.Context) (categories []contract.Category, err error) {

@@ -9,7 +9,11 @@ type Product struct {
 	PriceCents  int64  `json:"price_cents"`
 	Currency    string `json:"currency"` // ISO 4217
 	Image       string `json:"image"`    // a path behind the gateway
+	Badge       string `json:"badge,omitempty"`
 }
+
+// BadgeLowStock is the badge of a product of which there is not much left.
+const BadgeLowStock = "low-stock"
 
 // Category is a group of products and how many are in it.
 type Category struct {

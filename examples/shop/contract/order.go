@@ -34,18 +34,3 @@ type OrderItem struct {
 	Quantity   int    `json:"quantity"`
 	PriceCents int64  `json:"price_cents"`
 }
-
-// Purchase tells recommendation what was bought together: the body of POST /purchases.
-type Purchase struct {
-	OrderID    string   `json:"order_id"`
-	ProductIDs []string `json:"product_ids"`
-}
-
-// Notification tells notification what to tell a customer: the body of POST /notifications.
-type Notification struct {
-	Kind    string `json:"kind"`
-	UserID  string `json:"user_id"`
-	Email   string `json:"email"`
-	OrderID string `json:"order_id"`
-	Text    string `json:"text"`
-}

@@ -28,7 +28,10 @@ func (s *shortage) Error() string {
 // store keeps stock and reservations.
 type store struct{ db *sql.DB }
 
-// inTx runs work in a transaction, which is committed if work succeeds.
+// lowBelow is the stock that counts as low when there is less available.
+const lowBelow = 5
+
+// inTx runs work, which may change stock, in a transaction. It is committed if work succeeds.
 func (s store) inTx(ctx context.Context, work func(*sql.Tx) error) error {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
@@ -38,7 +41,24 @@ func (s store) inTx(ctx context.Context, work func(*sql.Tx) error) error {
 	if err := work(tx); err != nil {
 		return err
 	}
+	if err := announce(ctx, tx); err != nil {
+		return err
+	}
 	return tx.Commit()
+}
+
+// announce publishes stock.low for each product whose stock has become low, or is low no more.
+func announce(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO outbox (topic, subject, data, attributes)
+		SELECT ?1, product_id, json_object('product_id', product_id, 'available', on_hand - reserved,
+			'low', json(iif(low, 'false', 'true'))), ?2
+		FROM stock WHERE low <> (on_hand - reserved < ?3)`, contract.TopicStockLow, contract.EventAttributes(ctx), lowBelow)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE stock SET low = NOT low WHERE low <> (on_hand - reserved < ?)`, lowBelow)
+	return err
 }
 
 func (s store) stockUp(ctx context.Context, stock map[string]int) error {

@@ -10,6 +10,7 @@ import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Store } from "./store.js";
+import { notice } from "./words.js";
 
 async function directory(t) {
   const path = await mkdtemp(join(tmpdir(), "notification-"));
@@ -23,7 +24,7 @@ const orders = (store, user = "u1") => store.of(user).map((each) => each.order_i
 test("what was added is there after a restart, newest first", async (t) => {
   const path = join(await directory(t), "n.jsonl");
   const store = await Store.open(path);
-  await Promise.all(["1", "2", "3"].map((id) => store.add(placed(id))));
+  await Promise.all(["1", "2", "3"].map((id) => store.add(`d${id}`, placed(id))));
   await store.close();
   const again = await Store.open(path);
   assert.deepEqual(orders(again), ["3", "2", "1"]);
@@ -31,28 +32,45 @@ test("what was added is there after a restart, newest first", async (t) => {
   await again.close();
 });
 
-test("the same thing about the same order is kept once", async (t) => {
+test("a delivery is kept once, also when it comes again at once or after a restart", async (t) => {
   const path = join(await directory(t), "n.jsonl");
   const store = await Store.open(path);
-  const [first, second] = await Promise.all([store.add(placed("1")), store.add(placed("1"))]);
+  const [first, second] = await Promise.all([store.add("d1", placed("1")), store.add("d1", placed("1"))]);
   assert.equal(first.id, second.id);
   await store.close();
   const again = await Store.open(path);
-  await again.add(placed("1"));
-  await again.add({ kind: "hello", user_id: "u1", text: "Hello." });
-  await again.add({ kind: "hello", user_id: "u1", text: "Hello." });
-  assert.deepEqual(orders(again), ["", "", "1"]);
+  assert.equal((await again.add("d1", placed("1"))).id, first.id);
+  await again.add("d2", placed("2"));
+  await again.add("d3", placed("2"));
+  assert.deepEqual(orders(again), ["2", "2", "1"]);
   await again.close();
+});
+
+test("what happened later is newer, whenever it was delivered", async (t) => {
+  const store = await Store.open(join(await directory(t), "n.jsonl"));
+  await store.add("d2", placed("2"), new Date(2000));
+  await store.add("d1", placed("1"), new Date(1000));
+  assert.deepEqual(orders(store), ["2", "1"]);
+  await store.close();
+});
+
+test("what is told of each topic", () => {
+  const order = { id: "ord_1", total_cents: 3450, currency: "EUR", shipment: { tracking: "T1" } };
+  const text = (topic) => notice(topic, { order, user_id: "u1", email: "a@example.com" })?.text;
+  assert.equal(text("order.placed"), "We have your order ord_1 over 34.50 EUR and are working on it.");
+  assert.equal(text("order.confirmed"), "Thank you! Your order ord_1 over 34.50 EUR is confirmed. Your parcel has the number T1.");
+  assert.equal(text("order.failed"), "Your order ord_1 did not go through. You are not charged for it.");
+  assert.equal(text("stock.low"), undefined);
 });
 
 test("a torn last line is cut off and the file goes on", async (t) => {
   const path = join(await directory(t), "n.jsonl");
   const store = await Store.open(path);
-  await store.add(placed("1"));
+  await store.add("d1", placed("1"));
   await store.close();
   await appendFile(path, '{"id":"x","user_id":"u1","te');
   const again = await Store.open(path, () => assert.fail("told of damage"));
-  await again.add(placed("2"));
+  await again.add("d2", placed("2"));
   await again.close();
   const lines = (await readFile(path, "utf8")).trimEnd().split("\n");
   assert.deepEqual(lines.map((line) => JSON.parse(line).order_id), ["1", "2"]);
@@ -67,9 +85,9 @@ test("damage in the middle is told, and the rest is read", async (t) => {
   await store.close();
 });
 
-function call(agent, base, method, path, body) {
+function call(agent, base, method, path, body, headers = {}) {
   return new Promise((resolve, reject) => {
-    const sent = request(base + path, { agent, method }, async (response) => {
+    const sent = request(base + path, { agent, method, headers }, async (response) => {
       let text = "";
       for await (const chunk of response) text += chunk;
       resolve({ status: response.statusCode, type: response.headers["content-type"], body: JSON.parse(text), reused: sent.reusedSocket });
@@ -88,15 +106,22 @@ test("the process answers, keeps connections, and ends with 0 when told to", asy
   t.after(() => agent.destroy());
 
   assert.equal((await call(agent, base, "GET", "/healthz")).status, 200);
-  assert.equal((await call(agent, base, "POST", "/notifications", placed("1"))).status, 202);
-  for (const [body, status] of [[{ kind: "x" }, 422], [{ ...placed("2"), text: 7 }, 422], [{ ...placed("3"), text: "x".repeat(70_000) }, 413]]) {
-    const got = await call(agent, base, "POST", "/notifications", body);
+  const event = { order: { id: "1", total_cents: 100, currency: "EUR", shipment: { tracking: "T1" } }, user_id: "u1", email: "a@example.com" };
+  const head = { "Banyan-Delivery": "d1", "Banyan-Topic": "order.confirmed", "ce-time": "2026-01-31T12:00:00Z" };
+  for (let attempt = 1; attempt <= 2; attempt++) assert.equal((await call(agent, base, "POST", "/events/orders", event, head)).status, 200);
+  for (const [body, headers, status] of [
+    [{ order: {} }, head, 422],
+    [event, { ...head, "Banyan-Topic": "stock.low" }, 422],
+    [event, {}, 422],
+    [{ ...event, more: "x".repeat(70_000) }, head, 413],
+  ]) {
+    const got = await call(agent, base, "POST", "/events/orders", body, headers);
     assert.deepEqual([got.status, got.type, got.reused], [status, "application/problem+json", true]);
   }
   assert.equal((await call(agent, base, "GET", "/notifications")).status, 422);
   assert.equal((await call(agent, base, "GET", "/elsewhere")).status, 404);
   const list = await call(agent, base, "GET", "/notifications?user_id=u1");
-  assert.deepEqual(list.body.items.map(({ order_id, text }) => [order_id, text]), [["1", "Order 1 is confirmed."]]);
+  assert.deepEqual(list.body.items.map(({ at, kind, order_id, email }) => [at, kind, order_id, email]), [["2026-01-31T12:00:00.000Z", "order-confirmed", "1", "a@example.com"]]);
 
   child.kill("SIGTERM");
   assert.equal(await ended, 0);

@@ -1,6 +1,6 @@
 // The notification service: what the shop tells its customers. A real one would send e-mail; this one keeps a list.
 //
-// POST /notifications {kind, user_id, email, order_id, text}
+// POST /events/orders, the events about orders
 // GET  /notifications?user_id=ID
 // GET  /healthz
 //
@@ -10,6 +10,7 @@ import { mkdir } from "node:fs/promises";
 import { createServer, STATUS_CODES } from "node:http";
 import { join } from "node:path";
 import { Store } from "./store.js";
+import { notice } from "./words.js";
 
 const largestBody = 64 * 1024;
 const drainTime = 10_000;
@@ -36,20 +37,20 @@ async function read(request) {
   return Buffer.concat(chunks).toString();
 }
 
-function parse(text) {
-  let value;
+/** told reads an event: which delivery it is, what there is to tell the customer, and when it happened. */
+function told(headers, body) {
+  const delivery = headers["banyan-delivery"];
+  if (!delivery) throw new Problem(422, "invalid", "Banyan-Delivery is missing: this path takes events.");
+  let data;
   try {
-    value = JSON.parse(text);
+    data = JSON.parse(body);
   } catch {
     throw new Problem(400, "bad-json", "The body is not JSON.");
   }
-  for (const name of ["kind", "user_id", "text"]) {
-    if (typeof value?.[name] !== "string" || !value[name]) throw new Problem(422, "invalid", `${name} is missing or not a text.`);
-  }
-  for (const name of ["email", "order_id"]) {
-    if (value[name] !== undefined && typeof value[name] !== "string") throw new Problem(422, "invalid", `${name} is not a text.`);
-  }
-  return value;
+  if (!data?.user_id || !data.order?.id) throw new Problem(422, "invalid", "The data must have an order and a user_id.");
+  const found = notice(headers["banyan-topic"], data);
+  if (!found) throw new Problem(422, "invalid", `There is nothing to tell of ${headers["banyan-topic"]}.`);
+  return [delivery, found, new Date(headers["ce-time"] ?? Date.now())];
 }
 
 async function answer(store, request, path, query) {
@@ -57,8 +58,8 @@ async function answer(store, request, path, query) {
   switch (`${request.method} ${path}`) {
     case "GET /healthz":
       return [200, { status: "ok" }];
-    case "POST /notifications":
-      return [202, await store.add(parse(body))];
+    case "POST /events/orders":
+      return [200, await store.add(...told(request.headers, body))];
     case "GET /notifications": {
       const user = query.get("user_id");
       if (!user) throw new Problem(422, "invalid", "Say whose: ?user_id=ID.");

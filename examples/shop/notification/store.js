@@ -7,7 +7,7 @@ export class Store {
   #file;
   #size;
   #byUser = new Map();
-  #seen = new Map(); // what was said about an order, to say it once
+  #inbox = new Map(); // what each delivery of an event became, to say it once
   #waiting = [];
   #writing = null;
 
@@ -37,24 +37,25 @@ export class Store {
     const list = this.#byUser.get(record.user_id) ?? [];
     list.push(record);
     this.#byUser.set(record.user_id, list);
-    this.#seen.set(subject(record), Promise.resolve(record));
+    this.#inbox.set(record.delivery, Promise.resolve(record));
   }
 
-  /** of answers a user's notifications, newest first. */
+  /** of answers a user's notifications, newest first by when it happened: events of two topics come in any order. */
   of(userId) {
-    return [...(this.#byUser.get(userId) ?? [])].reverse();
+    return [...(this.#byUser.get(userId) ?? [])].reverse().sort((a, b) => (a.at < b.at) - (a.at > b.at));
   }
 
-  /** add keeps a notification, once for each kind and order, and answers it as kept. */
-  add({ kind, user_id, email = "", order_id = "", text }, now = new Date()) {
-    const record = { id: randomUUID(), at: now.toISOString(), kind, user_id, email, order_id, text };
-    const key = order_id ? subject(record) : record.id;
-    if (!this.#seen.has(key)) {
-      const kept = this.#append(record);
-      this.#seen.set(key, kept);
-      kept.catch(() => this.#seen.delete(key));
+  /**
+   * add keeps a notification, once for each delivery, and answers it as kept. The record has the delivery in it: so the file is
+   * the inbox too, and the one cannot be written without the other.
+   */
+  add(delivery, { kind, user_id, email, order_id, text }, at = new Date()) {
+    if (!this.#inbox.has(delivery)) {
+      const kept = this.#append({ id: randomUUID(), at: at.toISOString(), delivery, kind, user_id, email, order_id, text });
+      this.#inbox.set(delivery, kept);
+      kept.catch(() => this.#inbox.delete(delivery));
     }
-    return this.#seen.get(key);
+    return this.#inbox.get(delivery);
   }
 
   #append(record) {
@@ -92,5 +93,3 @@ export class Store {
     await this.#file.close();
   }
 }
-
-const subject = ({ id, kind, order_id }) => (order_id ? JSON.stringify([kind, order_id]) : id);

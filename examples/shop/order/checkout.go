@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"sync"
 	"time"
 
 	"example.com/shop/contract"
@@ -19,15 +18,13 @@ const finishWithin = 5 * time.Minute
 // checkout takes orders through their steps, forwards or back. What it does to an order it writes to the store first, so that it
 // can be stopped at any point and run again.
 type checkout struct {
-	log     *slog.Logger
-	store   store
-	steps   []step
-	herald  herald
-	telling sync.WaitGroup
+	log   *slog.Logger
+	store store
+	steps []step
 }
 
 func newCheckout(log *slog.Logger, store store, others dependencies) *checkout {
-	return &checkout{log: log, store: store, steps: steps(others), herald: newHerald(log, others)}
+	return &checkout{log: log, store: store, steps: steps(others)}
 }
 
 // run takes an order as far as it goes: to confirmed, or by way of undoing to rejected or failed. An order that is still undoing
@@ -67,11 +64,7 @@ func (c *checkout) forward(ctx context.Context, o *order) error {
 			return c.store.fail(ctx, o, problem, refusedStep)
 		}
 	}
-	if err := c.store.confirm(ctx, o); err != nil {
-		return err
-	}
-	c.telling.Go(func() { c.herald.tell(context.WithoutCancel(ctx), o) })
-	return nil
+	return c.store.confirm(ctx, o)
 }
 
 // back undoes, last first, all steps that may have been done. One that cannot be undone now does not hold up the others.
@@ -99,6 +92,3 @@ func (c *checkout) back(ctx context.Context, o *order) error {
 	}
 	return c.store.settle(ctx, o, outcome(o.problem))
 }
-
-// wait waits until nobody is being told anything.
-func (c *checkout) wait() { c.telling.Wait() }

@@ -2,10 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +39,7 @@ func openIn(t *testing.T, w *world, path string) *shop {
 	s := &shop{world: w, service: newService(log, store{db}, w.clients()), path: path}
 	s.handler = contract.Handle(log, s.routes())
 	s.plug = func() { _ = db.Close() }
-	t.Cleanup(func() { s.checkout.wait(); _ = db.Close() })
+	t.Cleanup(func() { _ = db.Close() })
 	return s
 }
 
@@ -103,6 +105,47 @@ func (s *shop) latest(t *testing.T) contract.Order {
 		t.Fatal("Ada has no order")
 	}
 	return orders[0]
+}
+
+// told gives the events about orders that the outbox holds.
+func (s *shop) told(t *testing.T) (events []event) {
+	t.Helper()
+	rows, err := s.store.db.Query(`SELECT topic, subject, data, coalesce(attributes, '') FROM outbox ORDER BY n`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var e event
+		var data []byte
+		if err := errors.Join(rows.Scan(&e.topic, &e.subject, &data, &e.attributes), json.Unmarshal(data, &e.data)); err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, e)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return events
+}
+
+type event struct {
+	topic, subject, attributes string
+	data                       contract.OrderEvent
+}
+
+// expectTold checks of which topics the events about an order are.
+func (s *shop) expectTold(t *testing.T, id string, want ...string) {
+	t.Helper()
+	var topics []string
+	for _, e := range s.told(t) {
+		if e.subject == id {
+			topics = append(topics, e.topic)
+		}
+	}
+	if !slices.Equal(topics, want) {
+		t.Fatalf("told of the order: %v, want %v", topics, want)
+	}
 }
 
 func (s *shop) expectLatest(t *testing.T, status, reason string) contract.Order {

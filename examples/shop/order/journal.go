@@ -52,25 +52,38 @@ func (s store) fail(ctx context.Context, o *order, problem *contract.Problem, re
 	return err
 }
 
-// confirm ends an order whose steps are all done.
+// confirm ends an order whose steps are all done, and tells of it.
 func (s store) confirm(ctx context.Context, o *order) error {
-	shipment, err := json.Marshal(o.shipment)
+	ended := *o
+	ended.status = contract.OrderConfirmed
+	return s.end(ctx, o, ended, contract.TopicOrderConfirmed)
+}
+
+// settle ends an order that is undone, and tells of it.
+func (s store) settle(ctx context.Context, o *order, status string) error {
+	ended := *o
+	ended.status, ended.shipment = status, nil
+	return s.end(ctx, o, ended, contract.TopicOrderFailed)
+}
+
+func (s store) end(ctx context.Context, o *order, ended order, topic string) error {
+	shipment, err := json.Marshal(ended.shipment)
 	if err != nil {
 		return err
 	}
-	_, err = s.db.ExecContext(ctx, `
-		UPDATE orders SET status = ?, shipment = ? WHERE id = ?`, contract.OrderConfirmed, string(shipment), o.id)
+	err = s.inTx(ctx, func(tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, `
+			UPDATE orders SET status = ?1, shipment = ?2 WHERE id = ?3 AND status <> ?1`, ended.status, string(shipment), o.id)
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil || n == 0 {
+			return err // without one: a replica that found it open too has ended and told it
+		}
+		return publish(ctx, tx, topic, &ended)
+	})
 	if err == nil {
-		o.status = contract.OrderConfirmed
-	}
-	return err
-}
-
-// settle ends an order that is undone.
-func (s store) settle(ctx context.Context, o *order, status string) error {
-	_, err := s.db.ExecContext(ctx, `UPDATE orders SET status = ? WHERE id = ?`, status, o.id)
-	if err == nil {
-		o.status = status
+		*o = ended
 	}
 	return err
 }

@@ -66,7 +66,7 @@ func spawn(t *testing.T, w *world, path string) (*exec.Cmd, string) {
 	t.Helper()
 	command := exec.Command(os.Args[0])
 	command.Env = []string{"ORDER_TEST_SERVE=1", "PORT=0", "DATABASE_PATH=" + path}
-	for _, name := range []string{"catalog", "inventory", "payment", "shipping", "recommendation", "notification"} {
+	for _, name := range []string{"catalog", "inventory", "payment", "shipping"} {
 		command.Env = append(command.Env, strings.ToUpper(name)+"_URL="+w.url+"/"+name)
 	}
 	out, err := command.StdoutPipe()

@@ -3,6 +3,8 @@
 //
 // It keeps a journal of what it asks the others to do. An order that is killed at any point is finished, or undone, when the
 // service starts again: see checkout.go and settler.go.
+//
+// Whoever wants to know of orders learns it from events, which go into the outbox in the transactions that change the orders.
 package main
 
 import (
@@ -37,32 +39,26 @@ func run(ctx context.Context, log *slog.Logger) error {
 	err = contract.Serve(ctx, log, service.routes())
 	stop()
 	background.Wait()
-	service.checkout.wait()
 	return err
 }
 
-// dependencies are the services that a checkout calls. The last two are only told about it, and may be nil.
+// dependencies are the services that a checkout calls.
 type dependencies struct {
-	catalog, inventory, payment, shipping, recommendation, notification *contract.Client
+	catalog, inventory, payment, shipping *contract.Client
 }
 
 func dependenciesFrom(getenv func(string) string) (d dependencies, err error) {
-	client := func(variable string, needed bool) *contract.Client {
+	client := func(variable string) *contract.Client {
 		base := getenv(variable)
-		if base == "" && needed {
-			err = errors.Join(err, fmt.Errorf("%s is not set", variable))
-		}
 		if base == "" {
-			return nil
+			err = errors.Join(err, fmt.Errorf("%s is not set", variable))
 		}
 		return contract.NewClient(base)
 	}
 	return dependencies{
-		catalog:        client("CATALOG_URL", true),
-		inventory:      client("INVENTORY_URL", true),
-		payment:        client("PAYMENT_URL", true),
-		shipping:       client("SHIPPING_URL", true),
-		recommendation: client("RECOMMENDATION_URL", false),
-		notification:   client("NOTIFICATION_URL", false),
+		catalog:   client("CATALOG_URL"),
+		inventory: client("INVENTORY_URL"),
+		payment:   client("PAYMENT_URL"),
+		shipping:  client("SHIPPING_URL"),
 	}, err
 }

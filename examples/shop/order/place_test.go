@@ -1,11 +1,8 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
 	"slices"
 	"testing"
-	"time"
 
 	"example.com/shop/contract"
 )
@@ -30,51 +27,18 @@ func TestOrderGoesThrough(t *testing.T) {
 	}
 }
 
-func TestOthersAreToldAfterwards(t *testing.T) {
-	s := open(t)
-	o := decode[contract.Order](t, s.place("k1", twoMugs), 201)
-	s.checkout.wait()
-	var purchase contract.Purchase
-	var notification contract.Notification
-	if err := errors.Join(json.Unmarshal(s.told["recommend"], &purchase), json.Unmarshal(s.told["notify"], &notification)); err != nil {
-		t.Fatal(err)
-	}
-	if purchase.OrderID != o.ID || !slices.Equal(purchase.ProductIDs, []string{"mug", "pen"}) {
-		t.Fatalf("recommendation heard %+v", purchase)
-	}
-	if notification.Kind != "order-confirmed" || notification.UserID != "ada" || notification.Email != "ada@example.org" || notification.OrderID != o.ID {
-		t.Fatalf("notification heard %+v", notification)
-	}
-}
-
-func TestWhoIsToldCannotHarmAnOrder(t *testing.T) {
-	for _, f := range []fault{breaks, hangs, hangsUp} {
-		t.Run(string(f), func(t *testing.T) {
-			t.Parallel()
-			s := open(t)
-			s.checkout.herald.timeout = 50 * time.Millisecond
-			s.set("recommend", f)
-			s.set("notify", f)
-			decode[contract.Order](t, s.place("k1", twoMugs), 201)
-		})
-	}
-}
-
-func TestOrderWithoutThoseWhoAreTold(t *testing.T) {
-	w := newWorld(t)
-	s := openIn(t, w, t.TempDir()+"/order.db")
-	s.checkout.herald.recommendation, s.checkout.herald.notification = nil, nil
-	decode[contract.Order](t, s.place("k1", twoMugs), 201)
-}
-
 func TestHeadersAreForwarded(t *testing.T) {
 	s := open(t)
 	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	s.send("POST", "/api/orders", twoMugs, "X-User-Id", "ada", "Idempotency-Key", "k1", "Traceparent", parent, "X-Request-Id", "r1", "Authorization", "Bearer x")
-	s.checkout.wait()
-	for _, action := range []string{"prices", "reserve", "charge", "ship", "commit", "recommend", "notify"} {
+	for _, action := range []string{"prices", "reserve", "charge", "ship", "commit"} {
 		if head := s.heads[action]; head.Get("Traceparent") != parent || head.Get("X-Request-Id") != "r1" || head.Get("Authorization") != "" {
 			t.Errorf("%s got %v", action, head)
+		}
+	}
+	for _, e := range s.told(t) {
+		if e.attributes != `{"traceparent":"`+parent+`"}` {
+			t.Errorf("%s has the attributes %s", e.topic, e.attributes)
 		}
 	}
 }

@@ -56,10 +56,11 @@ func (s *shop) expectConsistent(t *testing.T, orders int) {
 	}
 	for _, o := range all {
 		count[o.status]++
-		want := []string(nil)
+		want, end := []string(nil), contract.TopicOrderFailed
 		if o.status == contract.OrderConfirmed {
-			want = whole
+			want, end = whole, contract.TopicOrderConfirmed
 		}
+		s.expectTold(t, o.id, contract.TopicOrderPlaced, end)
 		if left := s.left(o.id); !slices.Equal(left, want) {
 			t.Errorf("of order %s, %s, stands %v, want %v", o.id, o.status, left, want)
 		}

@@ -31,7 +31,7 @@ func (s store) inTx(ctx context.Context, work func(*sql.Tx) error) error {
 	return tx.Commit()
 }
 
-// create adds a pending order. A failed order gives up its key for it; any other that has the key makes it fail with errKeyTaken.
+// create adds a pending order and tells of it. A failed order gives up its key for it; any other that has the key makes it fail with errKeyTaken.
 func (s store) create(ctx context.Context, o *order) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `
@@ -58,7 +58,7 @@ func (s store) create(ctx context.Context, o *order) error {
 				return err
 			}
 		}
-		return nil
+		return publish(ctx, tx, contract.TopicOrderPlaced, o)
 	})
 }
 

@@ -36,13 +36,12 @@ type world struct {
 	url string
 
 	mu     sync.Mutex
-	states map[string]string          // "reservation ord_1" → open, committed, live or undone
-	faults map[string]func() fault    // by action
-	plug   func()                     // kills the order service
-	seen   []string                   // actions, in the order of their coming
-	heads  map[string]http.Header     // the last headers of an action
-	told   map[string]json.RawMessage // the last message of recommend and notify
-	waits  map[string]chan struct{}   // closed when an undo has come, by thing
+	states map[string]string        // "reservation ord_1" → open, committed, live or undone
+	faults map[string]func() fault  // by action
+	plug   func()                   // kills the order service
+	seen   []string                 // actions, in the order of their coming
+	heads  map[string]http.Header   // the last headers of an action
+	waits  map[string]chan struct{} // closed when an undo has come, by thing
 	later  sync.WaitGroup
 }
 
@@ -61,7 +60,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
 		states: map[string]string{}, faults: map[string]func() fault{}, heads: map[string]http.Header{},
-		told: map[string]json.RawMessage{}, waits: map[string]chan struct{}{},
+		waits: map[string]chan struct{}{},
 	}
 	mux := http.NewServeMux()
 	for _, a := range actions {
@@ -73,11 +72,6 @@ func newWorld(t *testing.T) *world {
 	mux.HandleFunc("POST /catalog/internal/prices", func(rw http.ResponseWriter, r *http.Request) {
 		w.answer(rw, r, "prices", "", func() int { return w.price(rw, r) })
 	})
-	for name, pattern := range map[string]string{"recommend": "POST /recommendation/purchases", "notify": "POST /notification/notifications"} {
-		mux.HandleFunc(pattern, func(rw http.ResponseWriter, r *http.Request) {
-			w.answer(rw, r, name, "", func() int { return w.hear(name, r) })
-		})
-	}
 	server := httptest.NewServer(mux)
 	t.Cleanup(func() { server.CloseClientConnections(); server.Close(); w.later.Wait() })
 	w.url = server.URL
@@ -238,15 +232,6 @@ func (w *world) price(rw http.ResponseWriter, r *http.Request) int {
 	}
 	_ = json.NewEncoder(rw).Encode(contract.ListOf(prices))
 	return 0
-}
-
-func (w *world) hear(name string, r *http.Request) int {
-	var message json.RawMessage
-	_ = json.NewDecoder(r.Body).Decode(&message)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.told[name] = message
-	return 202
 }
 
 // left names what stands of an order in the other services; of all orders if id is empty.

@@ -1,7 +1,7 @@
-"""The recommendation service: "bought together", learnt from the orders that it is told of.
+"""The recommendation service: "bought together", learnt from the event order.confirmed.
 
 GET  /api/recommendations?product=ID[&limit=1..20]
-POST /purchases {"order_id", "product_ids"}
+POST /events/order-confirmed {"order": {"items": [{"product_id"}]}}
 GET  /healthz
 
 Needs Python 3.9 or later and nothing else. Listens on $HOST:$PORT and keeps its database at $DATABASE_PATH.
@@ -81,7 +81,7 @@ class Handler(BaseHTTPRequestHandler):
         self._handle({"/healthz": self._health, "/api/recommendations": self._recommend})
 
     def do_POST(self):
-        self._handle({"/purchases": self._purchase})
+        self._handle({"/events/order-confirmed": self._confirmed})
 
     def _handle(self, routes):
         start = time.monotonic()
@@ -171,18 +171,18 @@ class Handler(BaseHTTPRequestHandler):
         items = self.server.store.recommend(product, int(limit))
         return 200, {"items": [{"product_id": other, "score": score} for other, score in items]}
 
-    def _purchase(self, _query, body):
+    def _confirmed(self, _query, body):
+        delivery = self.headers.get("Banyan-Delivery")
+        if not delivery:
+            raise Problem(422, "invalid", "Banyan-Delivery is missing: this path takes events.")
         try:
-            purchase = json.loads(body)
-            order, products = purchase["order_id"], purchase["product_ids"]
-            valid = isinstance(order, str) and order and isinstance(products, list) and len(products) <= MOST_PRODUCTS
-            valid = valid and all(isinstance(product, str) and product for product in products)
+            products = [item["product_id"] for item in json.loads(body)["order"]["items"]]
+            valid = len(products) <= MOST_PRODUCTS and all(isinstance(product, str) and product for product in products)
         except (ValueError, TypeError, KeyError):
             valid = False
         if not valid:
-            raise Problem(422, "invalid", "Send {\"order_id\": text, \"product_ids\": [text, …]}.")
-        self.server.store.add(order, products)
-        return 202, {"order_id": order}
+            raise Problem(422, "invalid", "The data must be {\"order\": {\"items\": [{\"product_id\": text}, …]}}.")
+        return 200, {"new": self.server.store.add(delivery, products)}
 
 
 def main():

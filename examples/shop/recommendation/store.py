@@ -17,6 +17,11 @@ MIGRATIONS = [
         PRIMARY KEY (product, other)
     ) WITHOUT ROWID;
     """,
+    """
+    DROP TABLE orders;
+    CREATE TABLE inbox (delivery TEXT PRIMARY KEY, at TEXT NOT NULL DEFAULT (datetime('now'))) WITHOUT ROWID;
+    CREATE INDEX inbox_at ON inbox (at);
+    """,
 ]
 
 
@@ -29,19 +34,20 @@ class Store:
         self._db = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._migrate()
+        self._db.execute("DELETE FROM inbox WHERE at < datetime('now', '-30 days')")  # nothing comes again so late
 
     def _migrate(self):
         done = self._db.execute("PRAGMA user_version").fetchone()[0]
         for version, script in enumerate(MIGRATIONS[done:], done + 1):
             self._db.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {version}; COMMIT;")
 
-    def add(self, order_id, product_ids):
-        """Counts an order once, however often it is told. Answers whether it was new."""
+    def add(self, delivery, product_ids):
+        """Counts an order once, however often it is delivered. Answers whether it was new."""
         products = sorted(set(product_ids))
         with self._lock:
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                new = self._db.execute("INSERT OR IGNORE INTO orders VALUES (?)", (order_id,)).rowcount == 1
+                new = self._db.execute("INSERT OR IGNORE INTO inbox (delivery) VALUES (?)", (delivery,)).rowcount == 1
                 if new:
                     self._count(products)
                 self._db.execute("COMMIT")

@@ -1,10 +1,12 @@
 """Run: python3 -m unittest discover -s recommendation"""
 
+import contextlib
 import http.client
 import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -12,6 +14,7 @@ import threading
 import unittest
 
 import app
+import store
 from store import Store
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -44,6 +47,16 @@ class StoreTest(unittest.TestCase):
         self.assertFalse(self.store.add("1", ["tea", "pot"]))
         self.assertEqual(self.store.recommend("tea", 4), [("pot", 1)])
 
+    def test_counts_of_the_first_version_are_kept(self):
+        path = os.path.join(os.path.dirname(self.path), "old.db")
+        with contextlib.closing(sqlite3.connect(path)) as old:
+            old.executescript(f"{store.MIGRATIONS[0]} PRAGMA user_version = 1;")
+            old.executescript("INSERT INTO pairs VALUES ('tea', 'pot', 7);")
+        again = Store(path)
+        self.addCleanup(again.close)
+        again.add("1", ["tea", "pot"])
+        self.assertEqual(again.recommend("tea", 4), [("pot", 8)])
+
     def test_counts_outlive_the_process(self):
         self.store.add("1", ["tea", "pot"])
         self.store.close()
@@ -54,12 +67,12 @@ class StoreTest(unittest.TestCase):
 class ServerTest(unittest.TestCase):
     def setUp(self):
         app.log = lambda *_, **__: None
-        store = Store(":memory:")
-        self.server = app.Server(("127.0.0.1", 0), store)
+        memory = Store(":memory:")
+        self.server = app.Server(("127.0.0.1", 0), memory)
         thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         self.connection = http.client.HTTPConnection(*self.server.server_address, timeout=5)
-        self.addCleanup(store.close)
+        self.addCleanup(memory.close)
         self.addCleanup(thread.join)
         self.addCleanup(self.server.drain)
         self.addCleanup(self.connection.close)
@@ -69,19 +82,35 @@ class ServerTest(unittest.TestCase):
         response = self.connection.getresponse()
         return response.status, json.loads(response.read()), response
 
+    def deliver(self, delivery, *products):
+        data = {"order": {"id": "ord_1", "items": [{"product_id": product, "quantity": 1} for product in products]}}
+        return self.call("POST", "/events/order-confirmed", json.dumps(data), headers={"Banyan-Delivery": delivery})
+
+    def test_an_event_counts_once_however_often_it_is_delivered(self):
+        for _ in range(3):
+            self.assertEqual(self.deliver("d1", "a", "b")[0], 200)
+        self.assertEqual(self.deliver("d2", "a", "b")[0], 200)
+        self.assertEqual(self.call("GET", "/api/recommendations?product=a")[1]["items"], [{"product_id": "b", "score": 2}])
+
+    def test_an_event_that_is_refused_may_come_again(self):
+        self.assertEqual(self.deliver("d1", "a", "")[0], 422)
+        self.assertEqual(self.deliver("d1", "a", "b")[0], 200)
+        self.assertEqual(len(self.call("GET", "/api/recommendations?product=a")[1]["items"]), 1)
+
     def test_one_connection_serves_every_kind_of_answer(self):
         self.assertEqual(self.call("GET", "/healthz")[0], 200)
         used = self.connection.sock
-        self.assertEqual(self.call("POST", "/purchases", {"order_id": "1", "product_ids": ["a", "b"]})[0], 202)
+        self.assertEqual(self.deliver("d1", "a", "b")[0], 200)
         self.assertEqual(self.call("POST", "/nowhere", {"a": 1})[0], 404)
-        self.assertEqual(self.call("POST", "/purchases", {"order_id": 1})[0], 422)
+        self.assertEqual(self.call("POST", "/events/order-confirmed", {"order": 1})[0], 422)
         status, answer, _ = self.call("GET", "/api/recommendations?product=a")
         self.assertEqual((status, answer), (200, {"items": [{"product_id": "b", "score": 1}]}))
         self.assertIs(self.connection.sock, used)
 
     def test_chunked_body(self):
-        body = [b'{"order_id": "1",', b' "product_ids": ["a", "b"]}']
-        self.assertEqual(self.call("POST", "/purchases", iter(body), encode_chunked=True, headers={"Transfer-Encoding": "chunked"})[0], 202)
+        body = [b'{"order": {"items": [{"product_id": "a"},', b' {"product_id": "b"}]}}']
+        headers = {"Transfer-Encoding": "chunked", "Banyan-Delivery": "d1"}
+        self.assertEqual(self.call("POST", "/events/order-confirmed", iter(body), encode_chunked=True, headers=headers)[0], 200)
         self.assertEqual(len(self.call("GET", "/api/recommendations?product=a")[1]["items"]), 1)
 
     def test_problems(self):
@@ -91,7 +120,7 @@ class ServerTest(unittest.TestCase):
             self.assertEqual(response.headers["Content-Type"], "application/problem+json")
 
     def test_a_body_that_is_too_large_ends_the_connection(self):
-        status, answer, response = self.call("POST", "/purchases", None, headers={"Content-Length": str(app.LARGEST_BODY + 1)})
+        status, answer, response = self.call("POST", "/events/order-confirmed", None, headers={"Content-Length": str(app.LARGEST_BODY + 1)})
         self.assertEqual((status, answer["code"], response.headers["Connection"]), (413, "too-large", "close"))
 
 

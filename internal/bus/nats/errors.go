@@ -47,7 +47,7 @@ func noRoom(err error) bool {
 func damaged(where, format string, args ...any) error {
 	err := fmt.Errorf("%w: %w", engine.ErrDamaged, fmt.Errorf(format, args...))
 	return (&fault.Error{Code: fault.Damaged, What: err.Error(), Where: where, Err: err}).
-		Fix("restore the stream from a backup, or remove it and bus.db to begin anew without its events")
+		Fix("restore the stream from a backup, or remove it and bus-nats.db to begin anew without its events")
 }
 
 func full(where string, cause error) error {

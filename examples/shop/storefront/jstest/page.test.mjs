@@ -18,7 +18,7 @@ const from = (name) => import(`../static/assets/js/${name}.js`);
 const attempt = await from("attempt");
 const { cart } = await from("cart");
 const { refusal, because } = await from("words");
-const { stockWords } = await from("cards");
+const { badgeWords, stockWords } = await from("cards");
 const { ApiError } = await from("api");
 
 beforeEach(() => {
@@ -95,4 +95,8 @@ test("a refusal says what happened and that the cart is kept", () => {
 
 test("stock in words", () => {
   assert.deepEqual([0, 3, 40].map((available) => stockWords(available).text), ["Sold out", "Only 3 left", "In stock"]);
+});
+
+test("a badge that the page does not know is not shown", () => {
+  assert.deepEqual([{ badge: "low-stock" }, { badge: "brand-new" }, {}].map(badgeWords), ["Low stock", "", ""]);
 });

@@ -28,12 +28,22 @@ export function stockWords(available) {
   return { text: "In stock", kind: "many" };
 }
 
+/** badgeWords says what a product's badge means; empty where it has none that this page knows. */
+export const badgeWords = ({ badge }) => (badge === "low-stock" ? "Low stock" : "");
+
+export function badge(product) {
+  const words = badgeWords(product);
+  return words && h("span", { class: "pill wait badge" }, words);
+}
+
 /** card is a list item. `level` is the rank of its heading. */
 export function card(product, { level = 2, eager = false } = {}) {
   const button = h("button", { type: "button", class: "icon-button add", "aria-label": `Add ${product.name} to the cart`, onclick: () => addToCart(product) }, icon("plus"));
   const stock = h("span", { class: "stock" });
+  const mark = badge(product);
   const element = h("li", { class: "card" },
     picture(product, { eager }),
+    mark,
     h("div", { class: "card-text" },
       h(`h${level}`, { class: "card-name" }, h("a", { href: `/products/${encodeURIComponent(product.id)}` }, product.name)),
       h("p", { class: "card-price" }, h("span", { class: "price" }, money(product.price_cents, product.currency)), stock)),
@@ -44,6 +54,7 @@ export function card(product, { level = 2, eager = false } = {}) {
     stock.textContent = text;
     stock.classList.add(kind);
     if (kind === "none") {
+      mark && mark.remove();
       button.disabled = true;
       button.setAttribute("aria-label", `${product.name} is sold out`);
     }

@@ -1,7 +1,7 @@
 // One product, how many there are, and what goes with it.
 
 import * as api from "../api.js";
-import { addToCart, cards, cardSkeletons, markStock, picture, stepper, stockWords } from "../cards.js";
+import { addToCart, badge, cards, cardSkeletons, markStock, picture, stepper, stockWords } from "../cards.js";
 import { h, icon } from "../dom.js";
 import { money, title } from "../format.js";
 import { failure, part } from "../part.js";
@@ -36,7 +36,7 @@ function details(product, signal) {
       h("nav", { "aria-label": "You are here", class: "crumbs" },
         h("a", { href: "/" }, "All products"), " / ", h("a", { href: `/?category=${encodeURIComponent(product.category)}` }, title(product.category))),
       h("h1", { tabindex: "-1" }, product.name),
-      h("p", { class: "product-price" }, money(product.price_cents, product.currency)),
+      h("p", { class: "product-price" }, money(product.price_cents, product.currency), " ", badge(product)),
       stockLine(product, button, signal),
       h("p", { class: "product-description" }, product.description),
       h("div", { class: "buy" }, quantity.element, button)));

@@ -1,0 +1,120 @@
+//go:build linux
+
+// Command bus measures Banyan's events beside nats-server with JetStream that
+// syncs each message: durable publishes a second, of the log alone and by HTTP
+// through the data plane, and the time from a publish to its delivery. Run it with
+//
+//	go run ./bench/bus [-quick] [-only publish] [-json]
+//
+// README.md says what is measured and how.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+func main() {
+	var err error
+	if len(os.Args) > 1 && os.Args[1] == serviceArg {
+		err = serve()
+	} else {
+		err = run(os.Args[1:])
+	}
+	if err != nil {
+		if !errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintln(os.Stderr, "bus:", err)
+		}
+		os.Exit(1)
+	}
+}
+
+// options are what the command line says.
+type options struct {
+	rounds   int
+	duration time.Duration
+	warm     time.Duration
+	quick    bool
+	json     bool
+	only     string
+	dir      string
+	nats     string
+}
+
+func parse(args []string) (*options, error) {
+	o := &options{}
+	fs := flag.NewFlagSet("bus", flag.ContinueOnError)
+	fs.IntVar(&o.rounds, "rounds", 5, "rounds; figures are medians over them")
+	fs.DurationVar(&o.duration, "duration", time.Second, "measured time of each contender in each round")
+	fs.DurationVar(&o.warm, "warm", 200*time.Millisecond, "time before that which does not count")
+	fs.BoolVar(&o.quick, "quick", false, "one short round: under a minute, and rough")
+	fs.BoolVar(&o.json, "json", false, "print JSON")
+	fs.StringVar(&o.only, "only", "", "publish or latency (default both)")
+	fs.StringVar(&o.dir, "dir", os.TempDir(), "`directory` on the disk to measure; what is made there is removed")
+	fs.StringVar(&o.nats, "nats", "", "nats-server `binary` (default: built from tools/nats; - for none)")
+	if err := fs.Parse(args); err != nil {
+		return nil, err
+	}
+	if fs.NArg() > 0 {
+		return nil, fmt.Errorf("unexpected argument %s", fs.Arg(0))
+	}
+	if o.quick {
+		o.rounds, o.duration = 1, 500*time.Millisecond
+	}
+	if o.rounds < 1 || o.duration < 10*time.Millisecond {
+		return nil, errors.New("at least one round of 10 ms")
+	}
+	return o, nil
+}
+
+func run(args []string) (err error) {
+	o, err := parse(args)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	dir, err := os.MkdirTemp(o.dir, "banyan-bench-bus-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return err
+	}
+	b := &bench{options: o, dir: dir}
+	defer func() { err = errors.Join(err, b.close()) }()
+	if err := b.open(ctx); err != nil {
+		return err
+	}
+	rep, err := b.measure(ctx)
+	if err != nil {
+		return err
+	}
+	if o.json {
+		enc := json.NewEncoder(os.Stdout)
+		enc.SetIndent("", "  ")
+		return enc.Encode(rep)
+	}
+	rep.print(os.Stdout)
+	return nil
+}
+
+// goBuild builds a package of this repository, or of a tool's module.
+func goBuild(ctx context.Context, dir, name string, args ...string) (string, error) {
+	path := filepath.Join(dir, name)
+	out, err := exec.CommandContext(ctx, "go", append([]string{"build", "-o", path}, args...)...).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("go build %v (run this in the repository's root): %w\n%s", args, err, out)
+	}
+	return path, nil
+}
