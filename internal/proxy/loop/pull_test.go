@@ -76,8 +76,10 @@ func TestPull(t *testing.T) {
 			if n := <-done; n != len(want) {
 				t.Errorf("%d bytes were moved", n)
 			}
-			if to.Sent() != int64(len(want)) {
-				t.Errorf("%d bytes were sent", to.Sent())
+			var sent int64
+			on(to.loop.group, func(*Loop) { sent = to.Sent() })
+			if sent != int64(len(want)) {
+				t.Errorf("%d bytes were sent", sent)
 			}
 		})
 	}
