@@ -153,7 +153,6 @@ func (d *daemon) run(ctx context.Context) (err error) {
 		d.log.Error("callers with another environment do not find the daemon", "error", err)
 	}
 	d.log.Info("the daemon runs", "version", d.version, "epoch", d.effects.epoch)
-	slim.Down()
 	var g run.Group
 	d.add(&g, d.loop.Run)
 	d.add(&g, d.keep)
@@ -161,6 +160,7 @@ func (d *daemon) run(ctx context.Context) (err error) {
 	d.add(&g, d.serve)
 	d.add(&g, d.serveServices)
 	d.add(&g, d.runBus)
+	d.add(&g, d.rest)
 	d.add(&g, d.leave(ctx))
 	err = g.Run()
 	cancel()
@@ -260,6 +260,29 @@ func (d *daemon) setProxy(p driver.Process, started time.Time) {
 // serve serves the control API.
 func (d *daemon) serve(ctx context.Context) error {
 	return admin.Serve(ctx, d.layout.ControlSocket, d, d.log)
+}
+
+// restAfter is how long nothing has changed when the daemon gives memory back.
+const restAfter = 3 * time.Second
+
+// rest gives back what starting up, and each change of the app, took.
+func (d *daemon) rest(ctx context.Context) error {
+	for {
+		changed := d.Changes()
+		select {
+		case <-changed:
+			continue
+		case <-time.After(restAfter):
+			slim.Down()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // serveServices serves what services reach at $BANYAN_URL.
