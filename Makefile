@@ -101,7 +101,7 @@ kafka: ## get Kafka into bin/kafka, which tests of the bus want (needs Maven and
 
 .PHONY: test-brokers
 test-brokers: ## the bus over a real Kafka and a cluster of NATS servers (after make kafka nats-server; long)
-	BANYAN_BROKERS=full $(GO) test -count=1 -timeout 10m $(TESTFLAGS) ./internal/bus/kafka ./internal/bus/nats
+	BANYAN_BROKERS=full $(GO) test -count=1 -p 1 -timeout 10m $(TESTFLAGS) ./internal/bus/kafka ./internal/bus/nats
 
 .PHONY: e2e-setup
 e2e-setup: ## get what the browser tests need (needs npm and a Chromium; without them they are skipped)

@@ -94,8 +94,11 @@ func TestCluster(t *testing.T) {
 			},
 		}
 	})
+	formed(all[0])
 	_, js := all[0].other()
-	stream, err := js.Stream(t.Context(), "banyan_app1_order_placed")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // a leader may still be elected
+	defer cancel()
+	stream, err := js.Stream(ctx, "banyan_app1_order_placed")
 	if err != nil {
 		t.Fatal(err)
 	}
