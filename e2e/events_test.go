@@ -147,10 +147,9 @@ func (a eventsApp) eventFaults(t *testing.T, random *rand.Rand, n int) string {
 		count[what]++
 		switch what {
 		case "daemon", "proxy":
-			a.killOwn(what)
+			a.killOwn(t, what)
 		case "both":
-			a.killOwn("daemon")
-			a.killOwn("proxy")
+			a.killOwn(t, "daemon", "proxy")
 		case "instance":
 			instances += a.killInstance(t, random, killed)
 		case "down":
@@ -169,10 +168,18 @@ func (a eventsApp) eventFaults(t *testing.T, random *rand.Rand, n int) string {
 		count["daemon"], count["proxy"], count["both"], instances, count["stop"], count["down"])
 }
 
-// killOwn kills a process of Banyan's own, if it is there now.
-func (a eventsApp) killOwn(what string) {
-	if pid := a.pid(what); pid != 0 {
-		_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
+// killOwn kills processes of Banyan's own, if they are there now, and waits for their end.
+func (a eventsApp) killOwn(t *testing.T, whats ...string) {
+	t.Helper()
+	var pids []int
+	for _, what := range whats {
+		if pid := a.pid(what); pid != 0 {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
+			pids = append(pids, pid)
+		}
+	}
+	for _, pid := range pids {
+		dead(t, pid)
 	}
 }
 

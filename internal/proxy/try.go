@@ -23,7 +23,7 @@ import (
 //     instance is there: with Retry-After the service asks for patience.
 
 // maxStale is how many pooled connections may turn out closed by their instance
-// before anything was answered, for one request.
+// before anything was answered, for one request; then it gets a new one.
 const maxStale = 2
 
 // outcome is what a try led to.

@@ -102,16 +102,19 @@ const maxInterim = 32
 
 var errInterim = errors.New("too many interim responses")
 
-// connect returns a connection to inst: an unused one, or a new one.
+// connect returns a connection to inst: an unused one, or a new one. A request for which as many
+// unused ones as it may meet were closed gets a new one: all may be, where the instance has died.
 func (x *exchange) connect(inst *instance) (upstream, error) {
 	if inst.protocol == route.H2C {
 		return x.connect2(inst)
 	}
 	pool := &inst.pools[x.w.loop.Index]
-	if u := pool.take(); u != nil {
-		u.reused = true
-		u.open(x.task)
-		return u, nil
+	if x.stale < maxStale {
+		if u := pool.take(); u != nil {
+			u.reused = true
+			u.open(x.task)
+			return u, nil
+		}
 	}
 	c, err := x.dial(inst)
 	if err != nil {
