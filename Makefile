@@ -100,8 +100,13 @@ kafka: ## get Kafka into bin/kafka, which tests of the bus want (needs Maven and
 	fi
 
 .PHONY: test-brokers
-test-brokers: ## the bus over a real Kafka and a cluster of NATS servers (after make kafka nats-server; long)
-	BANYAN_BROKERS=full $(GO) test -count=1 -p 1 -timeout 10m $(TESTFLAGS) ./internal/bus/kafka ./internal/bus/nats
+test-brokers: ## the bus over a real Kafka, RabbitMQ and a cluster of NATS servers (after make kafka nats-server, and installing rabbitmq-server; long)
+	BANYAN_BROKERS=full $(GO) test -count=1 -p 1 -timeout 15m $(TESTFLAGS) ./internal/bus/kafka ./internal/bus/nats ./internal/bus/rabbitmq
+
+.PHONY: test-power
+test-power: ## an app on a file system that loses what was not synced, again and again (needs root and FUSE; without them it is skipped)
+	cd tools/lazyfs && $(GO) test $(TESTFLAGS) ./...
+	BANYAN_E2E=long $(GO) test -count=1 -timeout 20m -run TestPowerFails -v $(TESTFLAGS) ./e2e
 
 .PHONY: e2e-setup
 e2e-setup: ## get what the browser tests need (needs npm and a Chromium; without them they are skipped)
@@ -136,7 +141,7 @@ bench-proxy: ## measure the data plane beside nginx, HAProxy and Caddy (12 minut
 	$(GO) run ./bench/proxy $(BENCHFLAGS)
 
 .PHONY: bench-bus
-bench-bus: ## measure events beside JetStream (6 minutes; BENCHFLAGS=-quick: 1)
+bench-bus: ## measure events beside JetStream, RabbitMQ and Kafka (15 minutes; BENCHFLAGS=-quick: 2)
 	$(GO) run ./bench/bus $(BENCHFLAGS)
 
 ##@ Checks
@@ -171,6 +176,7 @@ lint-shop: ## golangci-lint on the example shop
 lint-tidy: ## go.mod and go.sum hold what is used and no more
 	$(GO) mod tidy -diff
 	cd examples/shop && $(GO) mod tidy -diff
+	cd tools/lazyfs && $(GO) mod tidy -diff
 
 .PHONY: lint-proto
 lint-proto: ## buf's lint and format on the control API

@@ -171,7 +171,7 @@ var extensible = map[string]bool{"App": true, "Service": true, "Job": true, "Rou
 var deferredFields = map[string]bool{
 	"Service.Command": true, "Service.Build": true, "Service.Environment": true,
 	"Job.Command": true, "Job.Build": true, "Job.Environment": true,
-	"Probe.Exec": true, "JWT.JWKS": true, "Bus.URL": true,
+	"Probe.Exec": true, "JWT.JWKS": true, "Bus.URL": true, "Postgres.URL": true, "Database.Migrate": true,
 }
 
 // value reads a node into any of the field types.

@@ -136,7 +136,7 @@ func (s *Service) applyDefaults() {
 	setDefault(&s.StartTimeout, Duration(60*time.Second))
 	setDefault(&s.BuildTimeout, Duration(10*time.Minute))
 	if s.Database != nil {
-		setDefault(&s.Database.Engine, "sqlite")
+		setDefault(&s.Database.Engine, EngineSQLite)
 	}
 	if s.Update == nil {
 		s.Update = &Update{}

@@ -14,8 +14,8 @@ type Ref struct {
 	Kind string
 	// Name is the variable, secret or service. Empty for the other kinds.
 	Name string
-	// Attr is url, addr, host or port of services, and url or path of
-	// database. Empty for the other kinds.
+	// Attr is url, addr, host or port of services; url, path, host, port, name,
+	// user or password of database. Empty for the other kinds.
 	Attr string
 	// Default is what ${env.NAME:-default} stands for where NAME is unset or
 	// empty; HasDefault tells an empty default from none.
@@ -143,7 +143,7 @@ var (
 
 	refKinds      = []string{"env", "secret", "services", "out", "port", "host", "data_dir", "database"}
 	serviceAttrs  = []string{"url", "addr", "host", "port"}
-	databaseAttrs = []string{"url", "path"}
+	databaseAttrs = []string{"url", "path", "host", "port", "name", "user", "password"}
 )
 
 // parseRef reads ${…}.
@@ -172,7 +172,7 @@ func parseRef(raw string) (Ref, *refError) {
 		return serviceRef(raw, kind, rest)
 	case "database":
 		if !dotted || !slices.Contains(databaseAttrs, rest) {
-			return Ref{}, &refError{raw + " does not say what of the database", "write ${database.url} or ${database.path}"}
+			return Ref{}, &refError{raw + " does not say what of the database", "write ${database.url} or ${database.path}; with postgres also .host, .port, .name, .user and .password"}
 		}
 		return Ref{Kind: kind, Attr: rest}, nil
 	case "out", "port", "host", "data_dir":

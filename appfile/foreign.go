@@ -34,7 +34,9 @@ var foreignKeys = map[string]map[string]string{
 	"Fault":        {"status": "write abort", "error": "write abort", "latency": "write delay", "percent": "write delay_percent or abort_percent", "percentage": "write delay_percent or abort_percent"},
 	"TLS":          {"certificate": "write cert", "cert_file": "write cert", "crt": "write cert", "private_key": "write key", "key_file": "write key", "chain": "append the chain to the file of cert", "ca": "client certificates are not there yet in this version", "client_ca": "client certificates are not there yet in this version", "acme": "certificates are not fetched yet in this version: name the files in cert and key", "auto": "certificates are not fetched yet in this version: name the files in cert and key"},
 	"Concurrency":  {"limit": "write max", "min": "remove it: with adaptive: true the limit is found below max", "auto": "write adaptive: true"},
-	"Database":     {"type": "write engine", "kind": "write engine", "driver": "write engine", "url": "remove it: banyan makes the database and tells its address in DATABASE_URL", "path": "remove it: banyan makes the file and tells its path in DATABASE_PATH"},
+	"Database":     databaseKeys,
+	"AppResources": resourcesKeys,
+	"Postgres":     postgresKeys,
 	"Volume":       {"path": "remove it: banyan chooses the path and tells it in the variable env", "source": "write name", "target": "write env, the variable that tells the path", "variable": "write env", "type": "remove it: a volume is always a directory"},
 	"Resources":    {"limits": "remove this level: " + useRes, "requests": "remove this level: " + useRes, "reservations": "remove this level: " + useRes, "cpus": "write cpu", "mem": "write memory", "memory_limit": "write memory"},
 	"Probe":        probeKeys,
@@ -140,7 +142,7 @@ var jobKeys = map[string]string{
 	"interval":   "write schedule: \"@every 10m\"",
 	"parallel":   "a job runs one at a time",
 	"completion": "remove it: a job is done when its program exits with 0",
-	"database":   "a job has no database of its own: data belongs to a service; call the service, or run its migration in its command",
+	"database":   "a job has no database of its own: data belongs to a service; call the service, or write database: {migrate: …} in the service",
 }
 
 // containerKeys are Compose's and Kubernetes' keys of services and jobs alike.

@@ -19,7 +19,7 @@ var titles = map[string]string{
 	"TLS": "tls", "Concurrency": "concurrency",
 	"Call": "a call", "Breaker": "breaker", "Outlier": "outlier", "Balance": "balance", "Hedge": "hedge",
 	"Fallback": "fallback", "Mirror": "mirror", "Cache": "cache", "Fault": "fault", "Dependency": "a dependency",
-	"Database": "database", "Volume": "a volume", "Resources": "resources",
+	"Database": "database", "AppResources": "resources", "Postgres": "postgres", "Volume": "a volume", "Resources": "resources",
 	"Probe": "a probe", "Update": "update", "Secret": "a secret",
 	"Bus": "bus", "Topic": "a topic", "Retention": "retention", "Subscription": "a subscription", "Backoff": "backoff",
 	"Saga": "a saga", "SagaStep": "a step", "StepCall": "call", "StepUndo": "undo", "StepRetry": "retry", "StepWait": "wait",
@@ -189,6 +189,10 @@ func (d *decoder) mappingFix(n *node, key string, t reflect.Type) string {
 			return "write database: {}"
 		}
 		return fmt.Sprintf("write database: {engine: %s}", val)
+	case "AppResources":
+		return "write resources: {postgres: {url: ${secret.PG_URL}}}"
+	case "Postgres":
+		return "write postgres: {url: ${secret.PG_URL}}"
 	case "Resources":
 		return "write resources: {cpu: 0.5, memory: 128Mi}"
 	case "Probe":
@@ -302,7 +306,7 @@ var structTypes = []reflect.Type{
 	reflect.TypeFor[RateLimit](), reflect.TypeFor[CORS](), reflect.TypeFor[Service](), reflect.TypeFor[Job](),
 	reflect.TypeFor[TLS](), reflect.TypeFor[Concurrency](), reflect.TypeFor[Call](), reflect.TypeFor[Policy](), reflect.TypeFor[Breaker](),
 	reflect.TypeFor[Outlier](), reflect.TypeFor[Balance](), reflect.TypeFor[Hedge](), reflect.TypeFor[Fallback](),
-	reflect.TypeFor[Mirror](), reflect.TypeFor[Cache](), reflect.TypeFor[Fault](), reflect.TypeFor[Dependency](), reflect.TypeFor[Database](),
+	reflect.TypeFor[Mirror](), reflect.TypeFor[Cache](), reflect.TypeFor[Fault](), reflect.TypeFor[Dependency](), reflect.TypeFor[Database](), reflect.TypeFor[AppResources](), reflect.TypeFor[Postgres](),
 	reflect.TypeFor[Volume](), reflect.TypeFor[Resources](), reflect.TypeFor[Probe](), reflect.TypeFor[Update](),
 	reflect.TypeFor[Secret](), reflect.TypeFor[Bus](), reflect.TypeFor[Topic](), reflect.TypeFor[Retention](),
 	reflect.TypeFor[Subscription](), reflect.TypeFor[Backoff](), reflect.TypeFor[Saga](), reflect.TypeFor[SagaStep](),

@@ -104,7 +104,9 @@ var fieldRules = map[string]rule{
 	"Fault.Abort":              between(200, 599),
 	"Fault.AbortPercent":       percent,
 	"Dependency.Condition":     oneOf(conditions...),
-	"Database.Engine":          oneOf("sqlite"),
+	"Database.Engine":          oneOf(EngineSQLite, EnginePostgres),
+	"App.SagaStore":            oneOf(EngineSQLite, EnginePostgres),
+	"Database.Connections":     between(1, 1e5),
 	"Resources.CPU":            between(0, 4096),
 	"Resources.Memory":         from(0),
 	"Probe.InitialDelay":       from(0),
@@ -163,6 +165,7 @@ var required = map[string]string{ //nolint:gosec // examples of values
 	"StepWait.Topic":     "write topic: with the name of a topic",
 	"StepWait.Where":     `write where: "event.subject == input.order", for example, which is true for one event alone`,
 	"StepWait.Deadline":  "write deadline: 15m, for example",
+	"Postgres.URL":       "write url: ${secret.PG_URL}, and secrets: {PG_URL: {}} at the top of the file; its value is like postgres://USER:PASSWORD@HOST:5432/postgres",
 	"Volume.Name":        "write name:",
 	"Volume.Env":         "write env: with the variable that tells the directory's path",
 }
@@ -179,7 +182,6 @@ func (v *validator) walk(s reflect.Value, path string) {
 				continue
 			}
 		}
-		v.available(val, f, at)
 		v.field(val, f, at)
 	}
 }
@@ -327,9 +329,12 @@ func (v *validator) badWord(got string, f field, path string, r rule) {
 			message += " yet in this version"
 		}
 		fix = orElse(fix, "known strategies are rolling and recreate")
+	case f.id == "App.SagaStore":
+		message = fmt.Sprintf("sagas cannot be kept in %s", quote(got))
+		fix = orElse(databaseWords[simplify(got)], orElse(fix, "known are sqlite and postgres"))
 	case f.id == "Database.Engine":
-		message = fmt.Sprintf("the database engine %s is not there yet: this version has sqlite", quote(got))
-		fix = "write database: {} for sqlite, or run the database elsewhere and give its address in environment:"
+		message = fmt.Sprintf("there is no database engine %s in this version", quote(got))
+		fix = orElse(databaseWords[simplify(got)], orElse(fix, "known are sqlite and postgres; or run the database elsewhere and give its address in environment:"))
 	case f.id == "JWT.Algorithms" && strings.HasPrefix(got, "HS"):
 		message = fmt.Sprintf("the algorithm %s signs with a shared secret, which the gateway does not accept", got)
 		fix = "sign with a key pair: EdDSA, ES256 or RS256"

@@ -311,8 +311,7 @@ func (g *generator) named(t reflect.Type) object {
 func TestSchemaAndLoaderAgree(t *testing.T) {
 	schema := compiled(t)
 	good, _ := filepath.Glob("testdata/good/*.yaml")
-	later, _ := filepath.Glob("testdata/later/*.yaml")
-	for _, path := range slices.Concat(good, later) {
+	for _, path := range good {
 		if err := schema.Validate(decoded(t, path)); err != nil {
 			t.Errorf("%s: the schema refuses it: %v", path, err)
 		}
@@ -337,11 +336,6 @@ func TestSchemaDescribesEveryKey(t *testing.T) {
 		typ, _, _ := strings.Cut(id, ".")
 		if !slices.ContainsFunc(structTypes, func(t reflect.Type) bool { return t.Name() == typ }) || keyOfField(id) == id {
 			t.Errorf("the rule of %s has no field", id)
-		}
-	}
-	for id := range notYet {
-		if keyOfField(id) == id {
-			t.Errorf("%s is not there yet, and is no field", id)
 		}
 	}
 }

@@ -17,8 +17,14 @@ type App struct {
 	// Topics are the app's topics by name. A topic that a service publishes or
 	// subscribes to, and that is not in the file, is added with its defaults.
 	Topics map[string]*Topic `yaml:"topics,omitempty" json:"topics,omitempty"`
+	// Resources are the servers that the app uses and Banyan does not run.
+	Resources *AppResources `yaml:"resources,omitempty" json:"resources,omitempty"`
 	// Sagas are the app's sagas by name.
 	Sagas map[string]*Saga `yaml:"sagas,omitempty" json:"sagas,omitempty"`
+	// SagaStore is where it is kept how far sagas are: sqlite (a file in the state
+	// directory) or postgres (a database of Banyan's own on the server of
+	// resources). Default: sqlite.
+	SagaStore string `yaml:"saga_store,omitempty" json:"saga_store,omitempty"`
 	// Secrets says where each secret comes from. A secret that is named here
 	// with neither file nor environment is set by `banyan secret set`.
 	Secrets map[string]*Secret `yaml:"secrets,omitempty" json:"secrets,omitempty"`
@@ -294,14 +300,6 @@ type Dependency struct {
 	// accepted) or job_completed (service_completed_successfully is accepted).
 	// Default: service_ready for services, job_completed for jobs.
 	Condition string `yaml:"condition,omitempty" json:"condition,omitempty"`
-}
-
-// Database is a database of the service's own.
-type Database struct {
-	// Engine is sqlite: a file in the service's data directory. Default: sqlite.
-	Engine string `yaml:"engine,omitempty" json:"engine,omitempty"`
-	// Outbox publishes the rows of the database's table outbox. Default: false.
-	Outbox bool `yaml:"outbox,omitempty" json:"outbox,omitempty"`
 }
 
 // Volume is a directory that outlives instances and revisions.

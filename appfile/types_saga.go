@@ -82,16 +82,18 @@ type StepUndo struct {
 	Method string `yaml:"method,omitempty" json:"method,omitempty"`
 	// Path of the request; CEL within { } is replaced by its value, escaped.
 	Path string `yaml:"path,omitempty" json:"path,omitempty"`
-	// Body is CEL: the JSON of the request. Empty: no body.
+	// Body is CEL: the JSON of the request. The variable error has the step, kind,
+	// message, status and body of what failed. Empty: no body.
 	Body string `yaml:"body,omitempty" json:"body,omitempty"`
 	// Absent is what an answer of 404 or 410 means: ok (there was nothing to take
 	// back) or attention (a person must look). Default: attention.
 	Absent string `yaml:"absent,omitempty" json:"absent,omitempty"`
 }
 
-// StepRetry says how a request is repeated whose outcome is unknown. The wait
-// doubles from attempt to attempt; the actual one is drawn evenly between zero
-// and it.
+// StepRetry says how a request is repeated whose outcome is unknown, or that no
+// instance was there to take. The wait doubles from attempt to attempt; the actual
+// one is drawn evenly between zero and it. An answer of 429 or 503 asks for
+// patience: such a request is repeated for as long as the saga may take.
 type StepRetry struct {
 	// First is the wait after the first attempt. Above 0s, at most Most. Default: 200ms.
 	First Duration `yaml:"first,omitempty" json:"first,omitempty"`

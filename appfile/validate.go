@@ -108,6 +108,7 @@ func (v *validator) all() {
 	}
 	v.fixedPorts()
 	v.cycles()
+	v.resources()
 	v.bus()
 	v.sagas()
 }

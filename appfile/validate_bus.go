@@ -256,7 +256,7 @@ func (v *validator) requestPath(at, key, path string) {
 	if key == "path" {
 		fix = "write a path such as /events"
 	}
-	rest := path
+	rest := strings.TrimPrefix(path, "//")
 	if _, after, ok := strings.Cut(path, "://"); ok {
 		rest = after
 	}
@@ -271,7 +271,7 @@ func (v *validator) requestPath(at, key, path string) {
 // isPath says whether a request can have the path, with or without a query.
 func isPath(path string) bool {
 	u, err := url.ParseRequestURI(path)
-	return err == nil && strings.HasPrefix(path, "/") && u.Host == "" && !strings.ContainsFunc(path, func(r rune) bool {
+	return err == nil && strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "//") && u.Host == "" && !strings.ContainsFunc(path, func(r rune) bool {
 		return r <= ' ' || r == '#' || r == 0x7f
 	})
 }

@@ -47,7 +47,7 @@ func (v *validator) engine(b *Bus) {
 			v.report(join("bus", "accept", strconv.Itoa(i)), fmt.Sprintf("%s is about %s, and the engine is %s", word, engine, b.Engine), "remove it")
 		}
 	}
-	v.serverURL(url, b.URL)
+	v.serverURL(url, b.URL, serverAddress{of: "the bus's url", example: "BUS_PASSWORD", token: strings.HasPrefix(b.URL, "nats") || strings.HasPrefix(b.URL, "tls")})
 	v.engineLimits(b)
 }
 
@@ -62,14 +62,21 @@ func engineOf(url string) string {
 // userinfo is what stands before the host of a URL.
 var userinfo = regexp.MustCompile(`(?:^|://|,)([^/,@]*)@`)
 
+// serverAddress is whose address is checked.
+type serverAddress struct {
+	of, example string
+	token       bool // what stands alone before the @ is one
+}
+
 // serverURL checks references, and that no password stands in the file.
-func (v *validator) serverURL(at, url string) {
+func (v *validator) serverURL(at, url string, a serverAddress) (ok bool) {
+	before := len(v.problems)
 	for _, p := range scan(url) {
 		switch {
 		case p.err != nil:
 			v.reportAt(at, v.inside(at, p.text), p.err.message, p.err.fix)
 		case p.isRef && p.ref.Kind != "secret":
-			v.reportAt(at, v.inside(at, p.text), fmt.Sprintf("%s means nothing in the bus's url", p.text), "url can use ${secret.NAME} and ${env.NAME}")
+			v.reportAt(at, v.inside(at, p.text), fmt.Sprintf("%s means nothing in %s", p.text, a.of), "url can use ${secret.NAME} and ${env.NAME}")
 		case p.isRef && v.app.Secrets[p.ref.Name] == nil:
 			v.reportAt(at, v.inside(at, p.text), fmt.Sprintf("%s names a secret that the app does not declare", p.text), v.secretFix(p.ref.Name))
 		}
@@ -78,15 +85,16 @@ func (v *validator) serverURL(at, url string) {
 		_, password, ok := strings.Cut(m[1], ":")
 		if !ok {
 			password = m[1] // a token, or a name alone, which may be told
-			if !strings.HasPrefix(url, "nats") && !strings.HasPrefix(url, "tls") {
+			if !a.token {
 				continue
 			}
 		}
 		if refs := Refs(password); len(refs) != 1 || refs[0].String() != password {
-			v.report(at, "the password in url can be read by everybody who reads this file", "write ${secret.BUS_PASSWORD} for it, and secrets: {BUS_PASSWORD: {}} at the top of the file")
-			return
+			v.report(at, "the password in url can be read by everybody who reads this file", fmt.Sprintf("write ${secret.%s} for it, and secrets: {%s: {}} at the top of the file", a.example, a.example))
+			break
 		}
 	}
+	return len(v.problems) == before
 }
 
 // natsMemory is how long a window may be whose ids a server keeps in memory.
@@ -102,8 +110,22 @@ func (v *validator) engineLimits(b *Bus) {
 			}
 		}
 	}
-	if b.Engine != EngineRabbitMQ {
-		return
+	if b.Engine == EngineRabbitMQ {
+		v.queueLimits()
+	}
+}
+
+// queueLimits refuses what would read an event that is no longer there.
+func (v *validator) queueLimits() {
+	for _, name := range slices.Sorted(maps.Keys(v.app.Sagas)) {
+		if v.app.Sagas[name] == nil {
+			continue
+		}
+		eachStep(join("sagas", name), v.app.Sagas[name].Steps, func(path string, step *SagaStep) {
+			if step.Wait != nil {
+				v.report(join(path, "wait"), "rabbitmq gives events to subscriptions only, and a saga cannot wait for one", "let the call answer 202 and the service report the end of its step, or use another engine")
+			}
+		})
 	}
 	for _, name := range v.serviceNames() {
 		service := v.app.Services[name]

@@ -14,10 +14,10 @@ type refScope struct {
 	subject   string // "service order"
 	name      string
 	path      string
-	key       string // command, build, environment, exec, jwks
+	key       string // command, build, migrate, environment, exec, jwks
 	calls     Calls
 	hasBuild  bool
-	database  bool
+	database  *Database
 	isJob     bool
 	isGateway bool
 }
@@ -37,6 +37,9 @@ func (v *validator) references(p program) {
 	}
 	words("command", join(p.path, "command"), p.command)
 	words("build", join(p.path, "build"), p.build)
+	if p.database != nil {
+		words("migrate", join(p.path, "database", "migrate"), p.database.Migrate)
+	}
 	if s := v.app.Services[p.name]; s != nil && !p.isJob {
 		for _, probe := range []string{"readiness", "liveness"} {
 			target := s.Readiness
@@ -111,13 +114,11 @@ func (v *validator) checkRef(s refScope, r Ref) (message, fix string) {
 		if s.isJob {
 			return fmt.Sprintf("${%s} is where a service listens, and %s is a job", r.Kind, s.name), "remove it"
 		}
+		if s.key == "migrate" {
+			return fmt.Sprintf("${%s} is where an instance listens, and there is none yet when the database is migrated", r.Kind), "remove it"
+		}
 	case "database":
-		if !s.database && s.isJob {
-			return fmt.Sprintf("%s has no database: only services have one", s.subject), "remove it"
-		}
-		if !s.database {
-			return fmt.Sprintf("%s has no database", s.subject), "add database: {} to the service"
-		}
+		return v.databaseRef(s, r)
 	}
 	return "", ""
 }
@@ -143,7 +144,7 @@ func (v *validator) checkServiceRef(s refScope, r Ref) (message, fix string) {
 }
 
 func (v *validator) checkSecretRef(s refScope, r Ref) (message, fix string) {
-	if s.key == "command" || s.key == "build" || s.key == "exec" {
+	if s.key == "command" || s.key == "build" || s.key == "migrate" || s.key == "exec" {
 		return fmt.Sprintf("a secret in %s could be read by every user of the machine", s.key), fmt.Sprintf("give it to the program as a variable: secrets: [%s]", r.Name)
 	}
 	if _, ok := v.app.Secrets[r.Name]; !ok {

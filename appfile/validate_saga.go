@@ -28,6 +28,10 @@ var stepWords = []string{
 
 // sagas checks all of sagas but their expressions; those are Options.Check's.
 func (v *validator) sagas() {
+	if r := v.app.Resources; v.app.SagaStore == EnginePostgres && (r == nil || r.Postgres == nil) && !v.isBad("resources") {
+		v.report("saga_store", "sagas are kept in PostgreSQL, and the app names no server for it",
+			"write resources: {postgres: {url: ${secret.PG_URL}}} and secrets: {PG_URL: {}} at the top of the file")
+	}
 	names := slices.Sorted(maps.Keys(v.app.Sagas))
 	for _, name := range names {
 		if s := v.app.Sagas[name]; s != nil && !v.isBad(join("sagas", name)) {

@@ -27,7 +27,7 @@ type program struct {
 	workingDir  string
 	sources     []string
 	envFile     StringList
-	database    bool
+	database    *Database
 	isJob       bool
 }
 
@@ -35,7 +35,7 @@ func (v *validator) service(name string, s *Service) {
 	p := program{
 		name: name, what: "service", path: join("services", name), command: s.Command, build: s.Build, environment: s.Environment,
 		secrets: s.Secrets, calls: s.Calls, dependsOn: s.DependsOn, requires: s.Requires, profiles: s.Profiles, user: s.User,
-		optional: s.Optional, database: s.Database != nil, workingDir: s.WorkingDir, sources: s.Sources, envFile: s.EnvFile,
+		optional: s.Optional, database: s.Database, workingDir: s.WorkingDir, sources: s.Sources, envFile: s.EnvFile,
 	}
 	v.program(p)
 	v.volumes(p, s.Volumes)
@@ -106,6 +106,7 @@ func (v *validator) program(p program) {
 	for i, name := range p.envFile {
 		v.homePath(join(p.path, "env_file", strconv.Itoa(i)), name)
 	}
+	v.database(p)
 	v.references(p)
 }
 

@@ -69,14 +69,21 @@ const attemptsOfPicky = 3
 type eventsApp struct {
 	*app
 	ledger string
+	lanes  int // of all publishers
+}
+
+func newEventsApp(t *testing.T, lanes int) eventsApp {
+	t.Helper()
+	a := eventsApp{newApp(t, "name: events"), filepath.Join(newDir(t), "ledger"), lanes}
+	if err := errors.Join(os.Mkdir(a.ledger, 0o777), os.Chmod(a.ledger, 0o777)); err != nil {
+		t.Fatal(err)
+	}
+	return a
 }
 
 func startEvents(t *testing.T) eventsApp {
 	t.Helper()
-	a := eventsApp{newApp(t, "name: events"), filepath.Join(newDir(t), "ledger")}
-	if err := errors.Join(os.Mkdir(a.ledger, 0o777), os.Chmod(a.ledger, 0o777)); err != nil {
-		t.Fatal(err)
-	}
+	a := newEventsApp(t, 12)
 	a.subscribe(true, false)
 	a.up()
 	return a
@@ -96,7 +103,7 @@ func (a eventsApp) subscribe(stock, late bool) {
 func TestEventsWhateverIsKilled(t *testing.T) {
 	random := chance(t)
 	a := startEvents(t)
-	faults := a.eventFaults(t, random, rounds(18, 30))
+	faults := a.faults(t, random, rounds(18, 30), func(second bool) { a.subscribe(second, second) })
 	a.settled(60 * time.Second)
 	a.stopPublishing(t)
 	o := a.look(t)
@@ -121,21 +128,17 @@ func (a eventsApp) touch(name string) {
 	}
 }
 
-// eventFaults makes n things go wrong, one after another, and changes the app file
-// at a third of it and at two thirds. It returns what was done.
-func (a eventsApp) eventFaults(t *testing.T, random *rand.Rand, n int) string {
+// faults makes n things go wrong, one after another, and changes the app file at a
+// third of it and at two thirds. It returns what was done.
+func (a eventsApp) faults(t *testing.T, random *rand.Rand, n int, change func(second bool)) string {
 	t.Helper()
 	var bag []string // of what is still to come, so that each kind does
 	count := map[string]int{}
 	instances, killed := 0, map[string]int{}
 	for round := range n {
 		pause(t, time.Duration(200+random.IntN(900))*time.Millisecond)
-		switch round {
-		case n / 3:
-			a.subscribe(false, false)
-			a.reapply(t)
-		case 2 * n / 3:
-			a.subscribe(true, true)
+		if round == n/3 || round == 2*n/3 {
+			change(round == 2*n/3)
 			a.reapply(t)
 		}
 		if len(bag) == 0 {
@@ -240,8 +243,8 @@ func (a eventsApp) stopPublishing(t *testing.T) {
 				stopped[e.Lane] = true
 			}
 		}
-		if len(stopped) != 12 {
-			return fmt.Errorf("%d lanes of 12 have stopped", len(stopped))
+		if len(stopped) != a.lanes {
+			return fmt.Errorf("%d lanes of %d have stopped", len(stopped), a.lanes)
 		}
 		return nil
 	})
@@ -276,7 +279,8 @@ func (a *app) topics() (*banyanv1.ListTopicsResponse, error) {
 	return list, protojson.Unmarshal([]byte(r.out), list)
 }
 
-// drained waits until no subscription has anything left to do.
+// drained waits until no subscription has anything left to do, and nothing is to be
+// published later.
 func (a *app) drained(t *testing.T) {
 	t.Helper()
 	most := 90 * time.Second
@@ -289,6 +293,9 @@ func (a *app) drained(t *testing.T) {
 		for _, topic := range list.GetTopics() {
 			if topic.GetState() != banyanv1.TopicState_TOPIC_STATE_OK {
 				return fmt.Errorf("topic %s is %s: %s", topic.GetName(), topic.GetState(), topic.GetReason())
+			}
+			if topic.GetDelayed() > 0 {
+				return fmt.Errorf("topic %s: %d events are delayed", topic.GetName(), topic.GetDelayed())
 			}
 			for _, s := range topic.GetSubscriptions() {
 				n++

@@ -31,10 +31,7 @@ services:
 // The disk is full to its last byte: publishing is refused by 507, what is stored is
 // read and delivered, and when there is room again all goes on by itself.
 func TestEventsOnAFullDisk(t *testing.T) {
-	a := eventsApp{newApp(t, "name: full"), filepath.Join(newDir(t), "ledger")}
-	if err := errors.Join(os.Mkdir(a.ledger, 0o777), os.Chmod(a.ledger, 0o777)); err != nil {
-		t.Fatal(err)
-	}
+	a := newEventsApp(t, 0)
 	a.smallDisk(t)
 	a.write("banyan.yaml", strings.ReplaceAll(fullFile, "=ledger=", a.ledger))
 	a.up()

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/banyanrun/banyan/internal/postgres/pgtest"
 )
 
 // programs are what the tests run, built once.
@@ -42,6 +44,7 @@ func runTests(m *testing.M) (code int) {
 		return 1
 	}
 	code = m.Run()
+	pgtest.Stop()
 	figures.print(os.Stdout)
 	return code
 }

@@ -128,6 +128,11 @@ func serve() error {
 		defer mu.Unlock()
 		_ = json.NewEncoder(w).Encode(came) // as above
 	})
+	mux.HandleFunc("GET /count", func(w http.ResponseWriter, _ *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		_ = json.NewEncoder(w).Encode(len(came)) // as above
+	})
 	mux.HandleFunc("GET /forget", func(w http.ResponseWriter, _ *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()

@@ -21,7 +21,9 @@ type bench struct {
 	dir    string
 	engine *engineRoom
 	banyan *banyan
-	nats   *natsServer // nil: there is none
+	nats   *natsServer   // nil: there is none
+	rabbit *rabbitServer // as nats
+	kafka  *kafkaServer  // as nats
 	syncs  []time.Duration
 }
 
@@ -33,13 +35,28 @@ func (b *bench) open(ctx context.Context) (err error) {
 		return err
 	}
 	if b.options.nats != "-" {
-		b.nats, err = startNATS(ctx, b.dir, b.options.nats)
+		if b.nats, err = startNATS(ctx, b.dir, b.options.nats); err != nil {
+			return err
+		}
 	}
+	if b.alone {
+		return nil
+	}
+	if b.rabbit, err = startRabbitMQ(b.dir); err != nil {
+		return err
+	}
+	b.kafka, err = startKafka(ctx, b.dir)
 	return err
 }
 
 func (b *bench) close() error {
 	var errs []error
+	if b.rabbit != nil {
+		b.rabbit.stop()
+	}
+	if b.kafka != nil {
+		b.kafka.stop()
+	}
 	if b.nats != nil {
 		errs = append(errs, b.nats.stop())
 	}
@@ -75,6 +92,12 @@ func (b *bench) contenders() []contender {
 	if b.nats != nil {
 		list = append(list, contender{"JetStream", 1, b.nats.publisher}, contender{"JetStream, 10 at a time", 10, b.nats.publisher})
 	}
+	if b.rabbit != nil {
+		list = append(list, contender{"RabbitMQ", 1, b.rabbit.publisher})
+	}
+	if b.kafka != nil {
+		list = append(list, contender{"Kafka", 1, b.kafka.publisher})
+	}
 	return list
 }
 
@@ -98,6 +121,12 @@ func (b *bench) measure(ctx context.Context) (*report, error) {
 				return nil, err
 			}
 			rep.Latency = append(rep.Latency, o)
+		}
+	}
+	if b.only == "" || b.only == "consume" {
+		var err error
+		if rep.Consume, err = b.consume(ctx); err != nil {
+			return nil, err
 		}
 	}
 	slices.Sort(b.syncs)

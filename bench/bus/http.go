@@ -37,7 +37,7 @@ func (p *httpPublisher) publish(_ context.Context, ids []uint64, durable *atomic
 	if len(ids) == 1 {
 		err = p.post("load", ids[0], p.data)
 	} else {
-		err = p.batch(ids)
+		err = p.batch("load", ids, p.data)
 	}
 	if err == nil {
 		durable.Add(int64(len(ids)))
@@ -54,13 +54,13 @@ func (p *httpPublisher) post(topic string, id uint64, data string) error {
 	return p.send(b, data)
 }
 
-func (p *httpPublisher) batch(ids []uint64) error {
+func (p *httpPublisher) batch(topic string, ids []uint64, data string) error {
 	var body strings.Builder
 	for i, id := range ids {
-		fmt.Fprintf(&body, `%c{"specversion":"1.0","source":"/bench","type":"load","id":"%d","data":%s}`, "[,"[min(i, 1)], id, p.data)
+		fmt.Fprintf(&body, `%c{"specversion":"1.0","source":"/bench","type":"load","id":"%d","data":%s}`, "[,"[min(i, 1)], id, data)
 	}
 	body.WriteByte(']')
-	return p.send(p.head("load", "application/cloudevents-batch+json"), body.String())
+	return p.send(p.head(topic, "application/cloudevents-batch+json"), body.String())
 }
 
 func (p *httpPublisher) head(topic, contentType string) []byte {

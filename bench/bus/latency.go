@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -23,12 +22,18 @@ type pushed func(ctx context.Context, n int) ([]time.Duration, error)
 const senders = 64
 
 // latency publishes at a fixed rate, whether or not others are answered, in rounds
-// that begin with Banyan and with JetStream in turn.
+// that begin with each contender in turn.
 func (b *bench) latency(ctx context.Context, perSecond int) (latencyOutcome, error) {
 	o := latencyOutcome{PerSecond: perSecond}
-	names := []string{"banyan", "JetStream"}
-	if b.nats == nil {
-		names = names[:1]
+	names, open := []string{"banyan"}, map[string]pusher{"banyan": b.banyan.push}
+	if b.nats != nil {
+		names, open["JetStream"] = append(names, "JetStream"), b.nats.push
+	}
+	if b.rabbit != nil {
+		names, open["RabbitMQ"] = append(names, "RabbitMQ"), b.rabbit.push
+	}
+	if b.kafka != nil {
+		names, open["Kafka"] = append(names, "Kafka"), b.kafka.push
 	}
 	acks, pushes := map[string][]quantiles{}, map[string][]quantiles{}
 	for round := range b.rounds {
@@ -37,11 +42,7 @@ func (b *bench) latency(ctx context.Context, perSecond int) (latencyOutcome, err
 		}
 		for i := range names {
 			name := names[(round+i)%len(names)]
-			open := b.banyan.push
-			if name == "JetStream" {
-				open = b.nats.push
-			}
-			ack, push, err := b.latencyOf(ctx, open, perSecond)
+			ack, push, err := b.latencyOf(ctx, open[name], perSecond)
 			if err != nil {
 				return o, fmt.Errorf("%s: %w", name, err)
 			}
@@ -150,8 +151,7 @@ func (s *natsServer) push(ctx context.Context) (send []sender, came pushed, done
 	}
 	latencies := make(chan time.Duration, 1<<16)
 	taking, err := consumer.Consume(func(m jetstream.Msg) {
-		due, _ := strconv.ParseInt(string(m.Data()), 10, 64) // it is ours
-		latencies <- time.Since(time.Unix(0, due))
+		latencies <- lateness(m.Data())
 		_ = m.Ack() // else it comes again, and too many are counted
 	})
 	if err != nil {
@@ -164,19 +164,5 @@ func (s *natsServer) push(ctx context.Context) (send []sender, came pushed, done
 			return err
 		})
 	}
-	came = func(ctx context.Context, n int) ([]time.Duration, error) {
-		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-		defer cancel()
-		all := make([]time.Duration, 0, n)
-		for len(all) < n {
-			select {
-			case d := <-latencies:
-				all = append(all, d)
-			case <-ctx.Done():
-				return nil, errors.New("not all messages came")
-			}
-		}
-		return all, nil
-	}
-	return send, came, taking.Stop, nil
+	return send, collect(latencies), taking.Stop, nil
 }

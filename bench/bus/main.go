@@ -1,8 +1,9 @@
 //go:build linux
 
-// Command bus measures Banyan's events beside nats-server with JetStream that
-// syncs each message: durable publishes a second, of the log alone and by HTTP
-// through the data plane, and the time from a publish to its delivery. Run it with
+// Command bus measures Banyan's events beside brokers that sync each message:
+// nats-server with JetStream, RabbitMQ and Kafka. It measures durable publishes a
+// second, of the log alone and by HTTP through the data plane, the time from a
+// publish to its delivery, and how fast a backlog is consumed. Run it with
 //
 //	go run ./bench/bus [-quick] [-only publish] [-json]
 //
@@ -48,6 +49,7 @@ type options struct {
 	only     string
 	dir      string
 	nats     string
+	alone    bool
 }
 
 func parse(args []string) (*options, error) {
@@ -58,9 +60,10 @@ func parse(args []string) (*options, error) {
 	fs.DurationVar(&o.warm, "warm", 200*time.Millisecond, "time before that which does not count")
 	fs.BoolVar(&o.quick, "quick", false, "one short round: under a minute, and rough")
 	fs.BoolVar(&o.json, "json", false, "print JSON")
-	fs.StringVar(&o.only, "only", "", "publish or latency (default both)")
+	fs.StringVar(&o.only, "only", "", "publish, latency or consume (default all)")
 	fs.StringVar(&o.dir, "dir", os.TempDir(), "`directory` on the disk to measure; what is made there is removed")
 	fs.StringVar(&o.nats, "nats", "", "nats-server `binary` (default: built from tools/nats; - for none)")
+	fs.BoolVar(&o.alone, "jetstream", false, "leave out RabbitMQ and Kafka")
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}

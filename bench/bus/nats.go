@@ -20,7 +20,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// natsServer is a nats-server that runs, with the streams load and push, in files
+// natsServer is a nats-server that runs, with the streams load, push and drain, in
+// files
 // that are synced before each acknowledgement.
 type natsServer struct {
 	cmd    *exec.Cmd
@@ -86,7 +87,7 @@ func (s *natsServer) connect(ctx context.Context, port int) error {
 func (s *natsServer) makeStreams(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	for _, name := range []string{"load", "push"} {
+	for _, name := range []string{"load", "push", "drain"} {
 		config := jetstream.StreamConfig{
 			Name: name, Subjects: []string{name}, Storage: jetstream.FileStorage, MaxBytes: 1 << 30, Discard: jetstream.DiscardOld,
 			Duplicates: time.Minute, // its ids are in memory: 24 hours would be unfair

@@ -16,6 +16,7 @@ type report struct {
 	JetStream bool             `json:"jetstream"`
 	Publish   []publishOutcome `json:"publish,omitempty"`
 	Latency   []latencyOutcome `json:"latency,omitempty"`
+	Consume   []rate           `json:"consume,omitempty"`
 	Sync      quantiles        `json:"sync"` // of 4 KiB, between rounds
 }
 
@@ -97,6 +98,13 @@ func (r *report) print(out io.Writer) {
 			fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t\n", f.Name, o.PerSecond, f.Ack, f.Push, o.ratio(f))
 		}
 	}
+	if len(r.Consume) > 0 {
+		fmt.Fprintln(w, "\nevents/s consumed\tmedian\tleast\tmost\t× JetStream\t")
+		o := publishOutcome{Rates: r.Consume}
+		for _, c := range r.Consume {
+			fmt.Fprintf(w, "%s\t%.0f\t%.0f\t%.0f\t%s\t\n", c.Name, c.Median, c.Min, c.Max, o.ratio(c))
+		}
+	}
 	_ = w.Flush() // standard output
 	fmt.Fprintf(out, "\nfsync of 4 KiB between the rounds, ms, p50 / p99: %s\n", r.Sync)
 	if !r.JetStream {
@@ -116,9 +124,10 @@ func (o publishOutcome) ratio(c rate) string {
 }
 
 func (o latencyOutcome) ratio(f latencyFigure) string {
-	peer := o.Figures[len(o.Figures)-1].Push
-	if len(o.Figures) < 2 || peer.P50 == 0 || peer.P99 == 0 {
-		return "–"
+	for _, peer := range o.Figures {
+		if p := peer.Push; peer.Name == "JetStream" && p.P50 > 0 && p.P99 > 0 {
+			return fmt.Sprintf("%.2f / %.2f", f.Push.P50/p.P50, f.Push.P99/p.P99)
+		}
 	}
-	return fmt.Sprintf("%.2f / %.2f", f.Push.P50/peer.P50, f.Push.P99/peer.P99)
+	return "–"
 }

@@ -13,7 +13,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/pprof"
-	"slices"
 	"time"
 
 	"github.com/banyanrun/banyan/internal/link"
@@ -84,6 +83,10 @@ func serveBanyan(args []string) error {
 	if err := json.Unmarshal(text, &c); err != nil {
 		return err
 	}
+	p, err := newPlayback(&c.Snapshot) // before the load comes
+	if err != nil {
+		return err
+	}
 	access, err := os.Create(c.Log)
 	if err != nil {
 		return err
@@ -112,44 +115,33 @@ func serveBanyan(args []string) error {
 	if err := e.Apply(&c.Snapshot, sockets); err != nil {
 		return fmt.Errorf("apply the snapshot: %w", err)
 	}
-	return swapping(e, text, ended)
+	return swapping(e, p, ended)
 }
 
-// What a signal makes Banyan do: put the snapshot in force again with another
-// policy of one route.
+// What a signal makes Banyan do: read the snapshot with another policy of one
+// route and put it in force.
 const (
-	applySignal = unix.SIGUSR1
-	readSignal  = unix.SIGHUP // and read it before, as one that comes over the link
+	changeSignal = unix.SIGUSR1 // what has changed is read
+	wholeSignal  = unix.SIGHUP  // all of it is
 )
 
 // swapping obeys the signals until the engine has ended.
-func swapping(e *proxy.Engine, text []byte, ended <-chan error) error {
+func swapping(e *proxy.Engine, p *playback, ended <-chan error) error {
 	again := make(chan os.Signal, 1)
-	signal.Notify(again, applySignal, readSignal)
+	signal.Notify(again, changeSignal, wholeSignal)
 	defer signal.Stop(again)
-	var c *banyanConfig
-	for n := 0; ; n++ {
+	for {
 		select {
 		case err := <-ended:
 			return err
 		case sig := <-again:
-			if c == nil || sig == readSignal {
-				c = new(banyanConfig)
-				if err := json.Unmarshal(text, c); err != nil {
-					return err
-				}
+			s, err := p.next(sig == wholeSignal)
+			if err != nil {
+				return err
 			}
-		}
-		s := c.Snapshot
-		s.Version.N = e.Version().N + 1
-		if s.Gateway != nil {
-			g := *s.Gateway
-			g.Routes = slices.Clone(g.Routes)
-			g.Routes[len(g.Routes)/2].Policy.Retries = n % 2
-			s.Gateway = &g
-		}
-		if err := e.Apply(&s, nil); err != nil {
-			return err
+			if err := e.Apply(s, nil); err != nil {
+				return err
+			}
 		}
 	}
 }

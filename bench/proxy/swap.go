@@ -38,7 +38,7 @@ func (b *bench) swap(c benchCase, rep *report) error {
 	kinds := []struct {
 		title string
 		sig   os.Signal
-	}{{"nothing changes", nil}, {"a route changes" + every, applySignal}, {"and all are read" + every, readSignal}}
+	}{{"nothing changes", nil}, {"a route changes" + every, changeSignal}, {"all are sent" + every, wholeSignal}}
 	samples, slowest := make([][]quantiles, len(kinds)), make([]float64, len(kinds))
 	for n := range b.rounds(c) {
 		err := t.round(n, func(r *racer) error {

@@ -39,6 +39,7 @@ type Entry struct {
 	Attempt  string `json:"attempt,omitempty"`
 	Delivery string `json:"delivery,omitempty"`
 	Replay   string `json:"replay,omitempty"`
+	Saga     string `json:"saga,omitempty"` // the id of one that was started
 	Instance string `json:"instance,omitempty"`
 }
 

@@ -33,10 +33,15 @@ func handler() http.Handler {
 		"eat":     eat,
 		"burn":    burn,
 		"say":     say,
+		"note":    note,
 		"events":  events,
 		"socket":  socket,
 		"grpc":    callGRPC,
 		"take":    take,
+		"move":    move,
+		"moved":   moved,
+		"step":    step,
+		"sql":     querySQL,
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		last := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
@@ -159,6 +164,17 @@ func burn(w http.ResponseWriter, r *http.Request) {
 func say(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(os.Stdout, r.FormValue("line"))
 	who(w, r)
+}
+
+// note writes the body of a request to standard output.
+func note(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	fmt.Fprintf(os.Stdout, "noted %s\n", body)
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // events sends a server-sent event every 50 ms.

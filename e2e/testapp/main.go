@@ -34,6 +34,12 @@ func run(args []string) error {
 		return serveGRPC()
 	case "publish":
 		return publish()
+	case "start":
+		return start()
+	case "outbox":
+		return publishByOutbox()
+	case "sql":
+		return execSQL(args[1:])
 	case "job":
 		return job(args[1:])
 	case "linger": // a grandchild that nobody asks to stop

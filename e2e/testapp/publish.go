@@ -20,8 +20,12 @@ import (
 // publish serves, and publishes to $TOPIC from $LANES lanes until there is a file
 // named stop in the directory $LEDGER. A lane is a key. It sends its next events when
 // those before are stored; what was not answered well it sends again with the same
-// ids, also in the process that comes after this one.
-func publish() error {
+// ids, also in the process that comes after this one. With $DELAY all are published
+// that much later.
+func publish() error { return publishBy((*lane).post) }
+
+// publishBy is publish, with what it does to have events stored.
+func publishBy(send func(*lane) bool) error {
 	dir, instance := os.Getenv("LEDGER"), os.Getenv("BANYAN_INSTANCE")
 	path := filepath.Join(dir, instance+".published")
 	past, err := ledger.Read(path)
@@ -41,7 +45,7 @@ func publish() error {
 		return err
 	}
 	for n := range lanes {
-		l := &lane{name: instance + "." + strconv.Itoa(n), url: os.Getenv("BANYAN_URL") + "/v1/topics/" + os.Getenv("TOPIC"), book: book, every: every}
+		l := &lane{name: instance + "." + strconv.Itoa(n), url: os.Getenv("BANYAN_URL") + "/v1/topics/" + os.Getenv("TOPIC"), book: book, every: every, send: send}
 		l.resume(past)
 		go l.run(filepath.Join(dir, "stop"))
 	}
@@ -49,11 +53,13 @@ func publish() error {
 }
 
 type lane struct {
-	name, url string
-	book      *ledger.Ledger
-	every     time.Duration
-	next      int // the first number that was never sent
-	first     int // the first that is not known to be stored, or next
+	name  string
+	url   string // of the topic
+	book  *ledger.Ledger
+	every time.Duration
+	send  func(*lane) bool // has what is not known to be stored, and reports whether it is now
+	next  int              // the first number that was never sent
+	first int              // the first that is not known to be stored, or next
 }
 
 // resume learns where the process before this one was.
@@ -79,7 +85,7 @@ func (l *lane) run(stop string) {
 			l.next += 1 + max(0, rand.IntN(12)-6) //nolint:gosec // half of them alone, half in batches
 			l.note(ledger.Entry{Kind: ledger.Sent, N: l.first, Count: l.next - l.first})
 		}
-		if l.send() && rand.IntN(20) > 0 { //nolint:gosec // else the same again, as if the answer had been lost
+		if l.send(l) && rand.IntN(20) > 0 { //nolint:gosec // else the same again, as if the answer had been lost
 			l.first = l.next
 		}
 		<-time.After(l.every)
@@ -122,8 +128,8 @@ func (l *lane) event(n int) event {
 	}
 }
 
-// send publishes what is not known to be stored, and reports whether it is now.
-func (l *lane) send() bool {
+// post publishes what is not known to be stored, and reports whether it is now.
+func (l *lane) post() bool {
 	var body any = l.event(l.first)
 	contentType := "application/cloudevents+json"
 	if l.next-l.first > 1 {
@@ -133,7 +139,7 @@ func (l *lane) send() bool {
 		}
 		body, contentType = all, "application/cloudevents-batch+json"
 	}
-	status, answer := l.post(contentType, body)
+	status, answer := publishAll(l.url, contentType, body)
 	var stored struct {
 		Events []struct {
 			Sequence  string `json:"sequence"`
@@ -152,19 +158,22 @@ func (l *lane) send() bool {
 	return false
 }
 
-// post returns status 0 where no answer came.
-func (l *lane) post(contentType string, body any) (int, []byte) {
+// publishAll returns status 0 where no answer came.
+func publishAll(url, contentType string, body any) (int, []byte) {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return 0, nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, l.url, bytes.NewReader(text))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(text))
 	if err != nil {
 		return 0, nil
 	}
 	req.Header.Set("Content-Type", contentType)
+	if delay := os.Getenv("DELAY"); delay != "" {
+		req.Header.Set("Banyan-Delay", delay)
+	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, nil

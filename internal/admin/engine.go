@@ -28,6 +28,8 @@ type Engine interface {
 	RunJob(ctx context.Context, job string) error
 	// Events returns the app's bus, or why it could not be opened.
 	Events() (Events, error)
+	// Sagas returns the app's sagas, or why they could not be opened.
+	Sagas() (Sagas, error)
 	Down(ctx context.Context, force bool) error
 }
 

@@ -155,11 +155,15 @@ func topic(t *Topic) *banyanv1.Topic {
 }
 
 func stored(s *StoredEvent) *banyanv1.StoredEvent {
-	e := &banyanv1.Event{Attributes: make(map[string]string, len(s.Event.Attrs)), Data: s.Event.Data}
-	for _, a := range s.Event.Attrs {
+	return &banyanv1.StoredEvent{Sequence: s.Sequence, Time: timestamp(s.Time), Event: toWire(&s.Event)}
+}
+
+func toWire(from *cloudevent.Event) *banyanv1.Event {
+	e := &banyanv1.Event{Attributes: make(map[string]string, len(from.Attrs)), Data: from.Data}
+	for _, a := range from.Attrs {
 		e.Attributes[a.Name] = a.Value
 	}
-	return &banyanv1.StoredEvent{Sequence: s.Sequence, Time: timestamp(s.Time), Event: e}
+	return e
 }
 
 func fromWire(from *banyanv1.Event) cloudevent.Event {

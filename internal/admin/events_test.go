@@ -82,6 +82,33 @@ func (b *fakeBus) Replay(_ context.Context, topic, service, from, until string) 
 	return Report{Delivered: 1, Failed: 2, Lost: 3}, b.err
 }
 
+func (b *fakeBus) Delayed(_ context.Context, topic string, after int64) ([]DelayedEvent, error) {
+	b.asked = []any{topic, after}
+	return []DelayedEvent{{ID: 12, Due: at, Event: event("3").Event}}, b.err
+}
+
+func (b *fakeBus) Drop(_ context.Context, topic, service string, delayed bool, id int64) (int64, error) {
+	b.asked = []any{topic, service, delayed, id}
+	return 5, b.err
+}
+
+func (b *fakeBus) repair(asked ...any) (Repair, error) {
+	b.asked = asked
+	return Repair{Count: 2, First: "3", Last: "4", Where: "w", Moved: "m", Missed: map[string]uint64{"s": 1}, Left: "l"}, b.err
+}
+
+func (b *fakeBus) Damage(_ context.Context, topic string) (Repair, error) {
+	return b.repair("damage", topic)
+}
+
+func (b *fakeBus) Skip(_ context.Context, topic string, count uint64) (Repair, error) {
+	return b.repair("skip", topic, count)
+}
+
+func (b *fakeBus) BeginAnew(_ context.Context, topic string) (Repair, error) {
+	return b.repair("anew", topic)
+}
+
 func (b *fakeBus) Pause(_ context.Context, topic, service string) error {
 	b.asked = []any{"pause", topic, service}
 	return b.err

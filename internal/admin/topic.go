@@ -29,6 +29,16 @@ type Events interface {
 	// and until (a time, a sequence, or "": the newest event), and returns when all is
 	// delivered or a dead letter.
 	Replay(ctx context.Context, topic, service, from, until string) (Report, error)
+	// Delayed returns events that are published later, with ids above after, by id, and
+	// none if there are no more.
+	Delayed(ctx context.Context, topic string, after int64) ([]DelayedEvent, error)
+	// Drop removes dead letters, or delayed events, and returns how many. Id 0 means all.
+	Drop(ctx context.Context, topic, service string, delayed bool, id int64) (int64, error)
+	// Damage says what a damaged topic lacks, Skip gives up the first part of that if it
+	// has count events, and BeginAnew gives up all that is stored.
+	Damage(ctx context.Context, topic string) (Repair, error)
+	Skip(ctx context.Context, topic string, count uint64) (Repair, error)
+	BeginAnew(ctx context.Context, topic string) (Repair, error)
 	// Pause stops a subscription's deliveries, Resume lets them go on. Both are durable.
 	Pause(ctx context.Context, topic, service string) error
 	Resume(ctx context.Context, topic, service string) error
@@ -99,6 +109,22 @@ type DeadLetter struct {
 	Status      int       // of the last answer; 0: none came
 	Error       string
 	Response    []byte
+}
+
+// DelayedEvent is an event that is published later.
+type DelayedEvent struct {
+	ID    int64
+	Due   time.Time
+	Event cloudevent.Event
+}
+
+// Repair is what a damaged topic lacks, or lacked.
+type Repair struct {
+	Count        uint64 // events; 0: something else is damaged
+	First, Last  string // sequences of them
+	Where, Moved string
+	Missed       map[string]uint64 // by service, that its subscription did not have
+	Left         string            // why the topic is still stopped
 }
 
 // Report is what came of a redrive or a replay.

@@ -14,6 +14,7 @@ const (
 	early     = "internal/driver/process/launch/early"
 	harness   = "internal/driver/drivertest"
 	fault     = "internal/fault"
+	crash     = "internal/crashpoint"
 	ce        = "internal/cloudevent"
 	flow      = "internal/bus/flow"
 	bus       = "internal/bus"
@@ -26,6 +27,9 @@ const (
 	journal   = "internal/bus/journal"
 	natsbus   = "internal/bus/nats"
 	kafkabus  = "internal/bus/kafka"
+	rabbitbus = "internal/bus/rabbitmq"
+	remotebus = "internal/bus/remote"
+	brokers   = "internal/bus/brokertest"
 	gateway   = "internal/gateway"
 	link      = "internal/link"
 	socket    = "internal/socket"
@@ -58,13 +62,22 @@ const (
 	ports     = "internal/ports"
 	slim      = "internal/slim"
 	outbox    = "internal/outbox"
+	sagaexpr  = "internal/saga/expr"
+	sagadef   = "internal/saga/definition"
+	machine   = "internal/saga/machine"
+	sagacall  = "internal/saga/call"
+	sagastore = "internal/saga/store"
+	sagas     = "internal/saga/coordinator"
+	barrier   = "internal/saga/barrier"
+	postgres  = "internal/postgres"
+	pgtest    = "internal/postgres/pgtest"
 )
 
 // vocabulary is what every engine may speak.
 var vocabulary = []string{appfile, fault, model}
 
 // engines are what the daemon wires together.
-var engines = []string{state, reconcile, logs, probe, build, ports, secret, route, dataplane, bus, outbox}
+var engines = []string{state, reconcile, logs, probe, build, ports, secret, route, dataplane, bus, outbox, postgres}
 
 const (
 	leafWhy = "it is a leaf that everybody uses, so it uses nobody"
@@ -86,6 +99,7 @@ var table = []room{
 	// The shared vocabulary.
 	{name: appfile, why: leafWhy},
 	{name: fault, why: leafWhy},
+	{name: crash, imports: []string{fault}, why: "each engine says by it where it is, so it knows none of them"},
 	{name: ce, why: leafWhy},
 	{name: sqlite, imports: []string{fault}, why: "it opens files for those that keep something in them and knows nothing of what"},
 	{name: slim, why: leafWhy},
@@ -104,41 +118,65 @@ var table = []room{
 	{name: build, imports: with(vocabulary, ignore), why: engineWhy},
 	{name: ports, imports: vocabulary, why: engineWhy},
 	{name: secret, imports: vocabulary, why: engineWhy},
-	{name: outbox, imports: with(vocabulary, ce), why: engineWhy},
+	{name: postgres, imports: []string{fault}, tests: []string{pgtest}, why: "it knows a server and what is made there, not for whom"},
+	{name: pgtest, why: "it runs a program for tests, whichever those are"},
+	{name: outbox, imports: with(vocabulary, ce, crash), tests: []string{pgtest}, why: engineWhy},
 	{name: route, imports: vocabulary, why: engineWhy},
 	{name: dataplane, imports: with(vocabulary, account, link, route), tests: []string{proxy}, why: "it keeps the data plane alive and feeds it: " + engineWhy},
 
 	// The bus.
 	{name: events, imports: []string{fault}, why: "it is what engines and the bus agree on, and nothing of either"},
-	{name: enginest, imports: []string{events, fault}, why: "an engine is tested by what it promises, not by how it does it"},
+	{name: enginest, imports: []string{events, remotebus, fault}, why: "an engine is tested by what it promises, not by how it does it"},
 	{name: fsys, why: leafWhy},
 	{name: fsystest, imports: []string{fsys}, why: "it stands for a disk and does not know what is on it"},
 	{
 		name:    journal,
-		imports: []string{events, fsys, fault},
+		imports: []string{crash, events, fsys, fault},
 		tests:   []string{enginest, fsystest},
+		why:     "an engine of the bus keeps events and knows nothing of who publishes them or what becomes of them",
+	},
+	{name: brokers, why: "it runs programs for tests, whichever those are"},
+	{name: remotebus, imports: []string{events, fault}, why: "it is what engines of the bus have in common, and knows none of them"},
+	{
+		name:    rabbitbus,
+		imports: []string{events, remotebus, fault},
+		tests:   []string{enginest, brokers},
 		why:     "an engine of the bus keeps events and knows nothing of who publishes them or what becomes of them",
 	},
 	{
 		name:    natsbus,
-		imports: []string{events, fault},
+		imports: []string{events, remotebus, fault},
 		tests:   []string{enginest},
 		why:     "an engine of the bus keeps events and knows nothing of who publishes them or what becomes of them",
 	},
 	{
 		name:    kafkabus,
-		imports: []string{events, fault},
-		tests:   []string{enginest},
+		imports: []string{events, remotebus, fault},
+		tests:   []string{enginest, brokers},
 		why:     "an engine of the bus keeps events and knows nothing of who publishes them or what becomes of them",
 	},
 	{name: flow, imports: []string{events}, why: "it decides what is delivered when and does nothing itself, so that it can be tested as a function"},
 	{name: progress, imports: []string{events, fault, sqlite}, why: "it keeps what the bus hands it and decides nothing"},
 	{
 		name:    bus,
-		imports: with(vocabulary, ce, events, flow, progress),
+		imports: with(vocabulary, ce, crash, events, flow, progress),
 		tests:   []string{enginest, journal},
 		why:     "it is an engine of the control plane: services and the data plane are addresses to it",
 	},
+
+	// Sagas.
+	{name: sagaexpr, why: "it evaluates expressions and does not know what for"},
+	{name: sagadef, imports: []string{appfile, sagaexpr}, why: "it reads what an app file says of sagas; the CLI uses it without the daemon"},
+	{name: machine, imports: []string{sagadef}, tests: []string{appfile, sagaexpr}, why: "it decides what a saga does next and does nothing itself, so that it can be tested as a function"},
+	{name: sagacall, imports: []string{machine}, why: "it makes one request and says what came of it, and knows nothing of the saga around it"},
+	{name: sagastore, imports: []string{crash, fault, sqlite}, tests: []string{pgtest}, why: "it keeps what the coordinator hands it and decides nothing"},
+	{
+		name:    sagas,
+		imports: with(vocabulary, crash, sagaexpr, sagadef, machine, sagastore),
+		tests:   []string{sagacall},
+		why:     "it is an engine of the control plane: services, the data plane and the bus are interfaces to it",
+	},
+	{name: barrier, tests: []string{pgtest}, why: "it runs the recipes of the docs, which need nothing of Banyan"},
 
 	// Drivers.
 	{name: driver, imports: []string{fault}, why: driverWhy},
@@ -174,16 +212,17 @@ var table = []room{
 	{name: launch, imports: []string{fault, layout}, why: "it starts a daemon; the CLI uses it without the daemon"},
 	{
 		name: daemon,
-		imports: with(engines, appfile, contract, connect, fault, model, slim, ce, events, journal, natsbus, kafkabus, progress,
-			link, account, proxy, driver, process, admin, services, layout, launch),
-		why: "it is the composition root: it sees every engine and every door but the CLI",
+		imports: with(engines, appfile, contract, connect, crash, fault, model, slim, ce, events, journal, natsbus, kafkabus, rabbitbus, progress,
+			sagadef, machine, sagacall, sagastore, sagas, link, account, proxy, driver, process, admin, services, layout, launch),
+		tests: []string{pgtest},
+		why:   "it is the composition root: it sees every engine and every door but the CLI",
 	},
 	{name: view, imports: []string{ce, contract}, why: "it turns what the control API answers into text and does nothing else"},
 	{name: screen, imports: []string{view}, why: "it draws lines and knows nothing of what they say"},
 	{name: watch, imports: []string{fault, ignore}, why: "it watches directories and knows nothing of what is in them"},
 	{
 		name:    cli,
-		imports: []string{appfile, ce, contract, connect, fault, secret, layout, launch, screen, view, watch},
+		imports: []string{appfile, ce, contract, connect, fault, sagadef, secret, layout, launch, screen, view, watch},
 		why:     "it is a client of the control API and sees the daemon through that alone",
 	},
 	{
@@ -195,6 +234,7 @@ var table = []room{
 	// Outside looking in.
 	{name: "internal/archtest", why: "it reads the source and needs none of it"},
 	{name: "examples/...", why: userWhy},
+	{name: "tools/...", why: "a tool has a module of its own, and knows nothing of what it is used on"},
 	{
 		name:    "bench/...",
 		imports: with(engines, appfile, contract, connect, fault, model, ce, events, journal, progress, link, gateway, proxy, driver, process),
@@ -202,7 +242,7 @@ var table = []room{
 	},
 	{
 		name:    "e2e/...",
-		imports: []string{appfile, contract, connect, fault, daemon, layout, launch},
+		imports: []string{appfile, contract, connect, crash, fault, daemon, layout, launch, pgtest},
 		why:     "an end-to-end test uses the binary and the control API, as a person would",
 	},
 }

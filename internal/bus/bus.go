@@ -45,7 +45,7 @@ type Bus struct {
 	spec          Spec
 	topics        map[string]*topicState // never changed once it is here
 	subscriptions map[progress.Name]*subscription
-	jobs          map[progress.Name]bool // subscriptions with a redrive or replay under way
+	jobs          map[progress.Name]context.CancelCauseFunc // ends a subscription's redrive or replay
 	running       bool
 	closing       bool
 
@@ -65,7 +65,7 @@ func New(o Options) *Bus {
 	}
 	return &Bus{
 		engine: o.Engine, progress: o.Progress, client: newClient(o.Transport, o.Address), log: o.Logger, sole: o.Sole,
-		topics: map[string]*topicState{}, subscriptions: map[progress.Name]*subscription{}, jobs: map[progress.Name]bool{},
+		topics: map[string]*topicState{}, subscriptions: map[progress.Name]*subscription{}, jobs: map[progress.Name]context.CancelCauseFunc{},
 		ended: make(chan struct{}), dirty: make(signal, 1), wake: make(signal, 1),
 	}
 }
@@ -170,7 +170,7 @@ func (b *Bus) find(topic, service string) (*topicState, *subscription, error) {
 }
 
 // Pause stops deliveries of a subscription until Resume; what is under way ends.
-// It is durable. A subscription of a service that ended it becomes one that is paused.
+// a redrive or replay to it ends too. It is durable. A subscription of a service that ended it becomes one that is paused.
 func (b *Bus) Pause(ctx context.Context, topic, service string) error {
 	return b.turn(ctx, topic, service, progress.Paused, "paused by a person")
 }
@@ -194,6 +194,13 @@ func (b *Bus) turn(ctx context.Context, topic, service string, state progress.St
 			f.Pause()
 		}
 	})
+	if state == progress.Paused {
+		b.mu.RLock()
+		if end := b.jobs[progress.Name{Topic: topic, Service: service}]; end != nil {
+			end(paused(topic, service))
+		}
+		b.mu.RUnlock()
+	}
 	if err := b.save(ctx, []*subscription{s}); err != nil {
 		return translateStore(topic, err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/banyanrun/banyan/internal/bus/engine"
 	"github.com/banyanrun/banyan/internal/bus/flow"
 	"github.com/banyanrun/banyan/internal/cloudevent"
+	"github.com/banyanrun/banyan/internal/crashpoint"
 )
 
 // Bounds of what is kept of an answer.
@@ -97,6 +98,7 @@ func (c *client) post(ctx context.Context, m message) (a answer) {
 	if err != nil {
 		return lost(err, m.to.Timeout)
 	}
+	crashpoint.Pass(crashpoint.DeliverSent)
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, responseMost))
 	if err != nil && resp.StatusCode/100 != 2 {

@@ -100,9 +100,16 @@ func (b *Bus) ensure(ctx context.Context, spec Spec, topics map[string]*topicSta
 	if err != nil {
 		return err
 	}
-	groups := map[string][]string{}
+	rows, err := b.progress.Subscriptions(ctx)
+	if err != nil {
+		return err
+	}
+	groups, begun := map[string][]string{}, map[string][]string{}
 	for _, s := range spec.Subscriptions {
 		groups[s.Topic] = append(groups[s.Topic], s.Service)
+		if row, found := rows[progress.Name{Topic: s.Topic, Service: s.Service}]; found && row.Orphaned.IsZero() {
+			begun[s.Topic] = append(begun[s.Topic], s.Service)
+		}
 	}
 	wanted := make([]engine.Topic, 0, len(topics))
 	for name, t := range topics {
@@ -112,7 +119,7 @@ func (b *Bus) ensure(ctx context.Context, spec Spec, topics map[string]*topicSta
 		}
 		wanted = append(wanted, engine.Topic{
 			Name: name, MaxAge: t.spec.MaxAge, MaxBytes: t.spec.MaxBytes, DropOldest: t.spec.DropOldest, MaxEvent: t.spec.MaxEvent,
-			Dedup: longest, Groups: groups[name], Known: marks[name],
+			Dedup: longest, Groups: groups[name], Begun: begun[name], Known: marks[name],
 		})
 	}
 	if err := b.engine.Ensure(ctx, wanted); err != nil {
@@ -134,7 +141,7 @@ func (b *Bus) ensure(ctx context.Context, spec Spec, topics map[string]*topicSta
 		}
 		if b.sole && slices.ContainsFunc(stat.Partitions, func(r engine.Range) bool { return r.End.Offset > 0 }) {
 			t.stopped = fault.New(fault.Damaged, "topic %s has events, and what the bus knew of it is lost: %w", name, engine.ErrDamaged).
-				Fix("restore bus.db, or move the topic's directory away")
+				Fix("restore bus.db while the app is down, or give the events up: `banyan events repair %s --begin-anew`", name)
 			b.log.Error("the topic is stopped", "topic", name, "error", t.stopped)
 			continue
 		}
@@ -266,7 +273,11 @@ func (b *Bus) leave(ctx context.Context, left []*subscription) error {
 		wg.Go(func() { s.stop(grace) })
 	}
 	wg.Wait()
-	return b.save(ctx, left)
+	err := b.save(ctx, left) // which tells the engine, too
+	for _, s := range left {
+		s.source.close()
+	}
+	return err
 }
 
 // orphan notes since when subscriptions are not wanted.

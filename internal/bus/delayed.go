@@ -9,6 +9,7 @@ import (
 
 	"github.com/banyanrun/banyan/internal/bus/engine"
 	"github.com/banyanrun/banyan/internal/bus/progress"
+	"github.com/banyanrun/banyan/internal/crashpoint"
 )
 
 // duePage is how many delayed events are published at a time.
@@ -101,6 +102,7 @@ func (b *Bus) publishLate(ctx context.Context, topic string, events []progress.D
 		}
 		return err
 	}
+	crashpoint.Pass(crashpoint.DelayedPublished)
 	if err := b.progress.RemoveDelayed(ctx, numbers); err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ const (
 
 var codes = map[Reason]fault.Code{
 	EventInvalid: fault.Invalid, PublishRefused: fault.Denied, NoTopic: fault.NotFound, NoSubscription: fault.NotFound,
-	NoDeadLetter: fault.NotFound, EventTooLarge: fault.Invalid, BatchTooLarge: fault.Invalid, SchemaMismatch: fault.Invalid,
+	NoDeadLetter: fault.NotFound, NoDelayed: fault.NotFound, EventTooLarge: fault.Invalid, BatchTooLarge: fault.Invalid, SchemaMismatch: fault.Invalid,
 	TopicBusy: fault.Unavailable, TopicStopped: fault.Unavailable, Restarting: fault.Unavailable,
 	Unreachable: fault.Unavailable, TopicFull: fault.Unavailable,
 }

@@ -35,10 +35,16 @@ type job struct {
 
 // job runs one to its end, or that of the context.
 func (b *Bus) job(ctx context.Context, name progress.Name, t task, spec Subscription, config flow.Config, replay string) (Report, error) {
-	if err := b.enterJob(name); err != nil {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	if err := b.enterJob(name, cancel); err != nil {
 		return Report{}, err
 	}
 	defer b.leaveJob(name)
+	// It is known by now to whoever pauses the subscription.
+	if s := b.subscription(name); s != nil && s.paused() {
+		return Report{}, paused(name.Topic, name.Service)
+	}
 	j := &job{runner: newRunner(b.client, config, flow.Progress{}, nil), task: t, name: name, bus: b}
 	j.source, j.sink = t, j
 	j.fail = func(what string, err error) {
@@ -52,25 +58,26 @@ func (b *Bus) job(ctx context.Context, name progress.Name, t task, spec Subscrip
 	select {
 	case <-j.idle:
 	case <-ctx.Done():
-		err = ctx.Err()
+		err = context.Cause(ctx)
 	case <-b.ended:
 		err = restarting(name.Topic)
 	}
 	j.stop(grace)
+	j.source.close()
 	return Report{Delivered: int(j.ok.Load()), Failed: int(j.failed.Load()), Lost: int(j.missing.Load())}, err
 }
 
-func (b *Bus) enterJob(name progress.Name) error {
+func (b *Bus) enterJob(name progress.Name, end context.CancelCauseFunc) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closing || !b.running {
 		return restarting(name.Topic)
 	}
-	if b.jobs[name] {
+	if b.jobs[name] != nil {
 		return fault.New(fault.Conflict, "a redrive or replay to service %s of topic %s is under way", name.Service, name.Topic).
 			Fix("wait for its end, or end it")
 	}
-	b.jobs[name] = true
+	b.jobs[name] = end
 	b.jobsDone.Add(1)
 	return nil
 }
@@ -80,6 +87,24 @@ func (b *Bus) leaveJob(name progress.Name) {
 	defer b.mu.Unlock()
 	delete(b.jobs, name)
 	b.jobsDone.Done()
+}
+
+func (b *Bus) subscription(name progress.Name) *subscription {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.subscriptions[name]
+}
+
+func (s *subscription) paused() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state == progress.Paused
+}
+
+// paused is why nothing is redriven or replayed.
+func paused(topic, service string) error {
+	return fault.New(fault.Conflict, "deliveries of topic %s to service %s are paused", topic, service).
+		Fix("let them go on with `banyan events resume %s %s`", topic, service)
 }
 
 // job returns how jobs of the subscription deliver.

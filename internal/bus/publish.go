@@ -9,6 +9,7 @@ import (
 	"github.com/banyanrun/banyan/internal/bus/engine"
 	"github.com/banyanrun/banyan/internal/bus/progress"
 	"github.com/banyanrun/banyan/internal/cloudevent"
+	"github.com/banyanrun/banyan/internal/crashpoint"
 )
 
 // Result is what became of one published event.
@@ -95,6 +96,9 @@ func (b *Bus) admit(publisher, topic string) (*topicState, error) {
 // store gives records to the engine.
 func (b *Bus) store(ctx context.Context, t *topicState, records []engine.Record) ([]engine.Placed, error) {
 	placed, err := b.engine.Publish(ctx, t.name, records)
+	if errors.Is(err, engine.ErrFull) && b.relieve(ctx, t.name) {
+		placed, err = b.engine.Publish(ctx, t.name, records)
+	}
 	if err != nil {
 		refused := translate(t.name, err)
 		if e, ok := errors.AsType[*Error](refused); ok {
@@ -225,6 +229,7 @@ func (b *Bus) schedule(ctx context.Context, t *topicState, drafts []draft, which
 	if err != nil {
 		return translateStore(t.name, err)
 	}
+	crashpoint.Pass(crashpoint.DelayedStored)
 	fresh := int64(0)
 	for i, n := range which {
 		results[n].Duplicate = duplicate[i]

@@ -39,8 +39,24 @@ func (b *Bus) Replay(ctx context.Context, topic, service, from, until string) (R
 	if err := b.bound(ctx, topic, until, r.end, false); err != nil {
 		return Report{}, err
 	}
+	if reversed(from, until) {
+		return Report{}, fault.New(fault.Invalid, "the replay ends at %s, before it begins at %s", until, from)
+	}
 	spec, config := s.job()
 	return b.job(ctx, r.name, r, spec, config, newID(time.Now()))
+}
+
+// reversed reports whether two places, of which both may be empty, stand the wrong
+// way round. A time and a sequence are not compared.
+func reversed(from, until string) bool {
+	a, ok := parseSequence(from)
+	b, both := parseSequence(until)
+	if ok && both {
+		return a.Partition == b.Partition && b.Offset < a.Offset
+	}
+	begin, err := time.Parse(time.RFC3339, from)
+	end, err2 := time.Parse(time.RFC3339, until)
+	return err == nil && err2 == nil && !end.After(begin)
 }
 
 // bound moves positions to a sequence, which comes first or last, or to a time. A

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"fmt"
 	"context"
 	"errors"
 	"net/http"
@@ -153,5 +154,14 @@ func TestOneJobAtATime(t *testing.T) {
 	r.service.answers(status(http.StatusGone))
 	if report, err := r.Redrive(t.Context(), "t", "mail", nil); err != nil || report != (Report{}) {
 		t.Errorf("a service that wants no more ends it: %+v %v", report, err)
+	}
+}
+
+// TestFullOfNothing: a topic that is full of what was delivered takes more at once.
+func TestFullOfNothing(t *testing.T) {
+	r := newRig(t, simple(func(topic *Topic, _ *Subscription) { topic.MaxBytes = 600 }))
+	for n := range 10 {
+		r.publish("t", fmt.Sprint("k:", n))
+		r.eventually("it is delivered", func() bool { s := r.sub(); return s.Delivered == int64(n+1) && s.Open == 0 })
 	}
 }

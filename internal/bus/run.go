@@ -2,7 +2,6 @@ package bus
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/banyanrun/banyan/internal/bus/engine"
 	"github.com/banyanrun/banyan/internal/bus/progress"
+	"github.com/banyanrun/banyan/internal/crashpoint"
 )
 
 const (
@@ -108,21 +108,22 @@ func (b *Bus) save(ctx context.Context, subs []*subscription) error {
 			changes = append(changes, shot.change)
 		}
 	}
-	var markErr, err error
-	if len(marks) > 0 {
-		if markErr = b.progress.Mark(ctx, marks); markErr != nil {
-			for name := range marks {
-				topics[name].unsaved()
-			}
+	if len(marks)+len(changes) == 0 {
+		return nil
+	}
+	err := b.progress.SaveWith(ctx, marks, changes...)
+	if err != nil {
+		for name := range marks {
+			topics[name].unsaved()
 		}
 	}
 	if len(changes) > 0 {
-		err = b.progress.Save(ctx, changes...)
+		crashpoint.Pass(crashpoint.DeliverSaved)
 	}
 	for _, shot := range shots {
 		shot.saved(ctx, err)
 	}
-	return errors.Join(markErr, err)
+	return err
 }
 
 // releasing tells the engine what nobody needs, looks after the bound of all
@@ -146,10 +147,6 @@ func (b *Bus) release(ctx context.Context) {
 	b.mu.RLock()
 	topics, most := b.topics, b.spec.MaxBytes
 	b.mu.RUnlock()
-	low := map[string][]engine.Position{}
-	for _, s := range b.all() {
-		low[s.topic.name] = lowest(low[s.topic.name], *s.low.Load())
-	}
 	var bytes int64
 	for name, t := range topics {
 		stat, err := b.engine.Stat(ctx, name)
@@ -157,20 +154,41 @@ func (b *Bus) release(ctx context.Context) {
 			continue // publishers and subscribers of it are told
 		}
 		bytes += stat.Bytes
-		floor, needed := low[name]
-		if !needed {
-			for _, r := range stat.Partitions {
-				floor = append(floor, r.End)
-			}
-		}
 		if t.stopped != nil {
 			continue
 		}
-		if err := b.engine.Release(ctx, name, floor); err != nil && ctx.Err() == nil {
+		if err := b.engine.Release(ctx, name, b.floor(name, stat)); err != nil && ctx.Err() == nil {
 			b.log.Warn("events that nobody needs cannot be released", "topic", name, "error", err)
 		}
 	}
+	crashpoint.Pass(crashpoint.ReleaseTold)
 	b.full.Store(most > 0 && bytes >= most)
+}
+
+// floor is up to where nobody needs a topic.
+func (b *Bus) floor(topic string, stat engine.Stat) []engine.Position {
+	var low []engine.Position
+	for _, s := range b.all() {
+		if s.topic.name == topic {
+			low = lowest(low, *s.low.Load())
+		}
+	}
+	if low == nil {
+		for _, r := range stat.Partitions {
+			low = append(low, r.End)
+		}
+	}
+	return low
+}
+
+// relieve tells the engine what nobody needs of a topic any more, before the next
+// release does, and reports whether it could.
+func (b *Bus) relieve(ctx context.Context, topic string) bool {
+	if b.save(ctx, b.all()) != nil {
+		return false
+	}
+	stat, err := b.engine.Stat(ctx, topic)
+	return err == nil && b.engine.Release(ctx, topic, b.floor(topic, stat)) == nil
 }
 
 // lowest returns the lower position of each partition. One that is missing in

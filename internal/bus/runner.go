@@ -11,6 +11,7 @@ import (
 
 	"github.com/banyanrun/banyan/internal/bus/engine"
 	"github.com/banyanrun/banyan/internal/bus/flow"
+	"github.com/banyanrun/banyan/internal/crashpoint"
 )
 
 // source is where a runner's records come from.
@@ -87,7 +88,7 @@ func (r *runner) start() {
 }
 
 // stop ends reading at once and deliveries after grace at the latest. What is
-// under way then counts as not made.
+// under way then counts as not made. The source is to be closed after it.
 func (r *runner) stop(grace time.Duration) {
 	r.mu.Lock()
 	r.ending = true
@@ -101,7 +102,6 @@ func (r *runner) stop(grace time.Duration) {
 	r.wg.Wait()
 	late.Stop()
 	r.cancel()
-	r.source.close()
 }
 
 // do changes the flow and carries out what follows.
@@ -169,7 +169,11 @@ func (r *runner) reading() {
 		case errors.Is(err, engine.ErrGone):
 			err = r.skip()
 		case err == nil:
-			r.do(func(f *flow.Flow, _ time.Time) { f.Take(records) })
+			r.do(func(f *flow.Flow, _ time.Time) {
+				if done := f.Take(records); len(done) > 0 {
+					r.sink.settled(done...)
+				}
+			})
 		}
 		if !r.recovered("read", err) {
 			return
@@ -270,6 +274,7 @@ func (r *runner) deliver(d flow.Delivery) {
 			r.sink.troubled(d, verdict, a)
 		}
 	})
+	crashpoint.Pass(crashpoint.DeliverAnswered)
 	if verdict.Dead {
 		r.bury(d, verdict, a)
 	}
@@ -287,8 +292,10 @@ func (r *runner) bury(d flow.Delivery, v flow.Verdict, a answer) {
 			return // it stays open
 		}
 	}
+	crashpoint.Pass(crashpoint.DeadStored)
 	r.do(func(f *flow.Flow, _ time.Time) {
 		f.Drop(d.Position)
 		r.sink.settled(d.Position)
 	})
+	crashpoint.Pass(crashpoint.DeadMoved)
 }

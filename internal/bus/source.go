@@ -88,41 +88,48 @@ type group struct {
 	topic  string
 	name   string
 	at     []engine.Position // what was read last, one a partition at most
-	held   []engine.Stored   // was read, and is given after skipped
+	held   []engine.Stored   // was read, and is given later
+	told   bool              // what is missing before held was counted
+	dense  bool              // a gap among offsets is events that are lost
 
 	mu     sync.Mutex
 	cursor engine.Cursor // nil: to be opened
 }
 
 func (g *group) next(ctx context.Context, most int) ([]engine.Stored, error) {
-	if records := g.held; records != nil {
-		g.held = nil
-		return g.passed(records), nil
-	}
-	cursor, err := g.open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	records, err := cursor.Next(ctx, most)
-	if err != nil {
-		if ctx.Err() == nil {
-			g.close()
+	if g.held == nil {
+		cursor, err := g.open(ctx)
+		if err != nil {
+			return nil, err
 		}
-		return nil, err
+		if g.held, err = cursor.Next(ctx, most); err != nil {
+			if ctx.Err() == nil {
+				g.close()
+			}
+			return nil, err
+		}
 	}
-	if g.missing(records) > 0 {
-		g.held = records
+	if !g.told && g.missing(g.held[0].Position) > 0 {
 		return nil, engine.ErrGone
+	}
+	records := g.held
+	g.held, g.told = nil, false
+	for i := 1; g.dense && i < len(records); i++ {
+		if records[i].Offset != records[i-1].Offset+1 {
+			records, g.held = records[:i], records[i:]
+		}
 	}
 	return g.passed(records), nil
 }
 
-// missing counts what retention took of a topic that was empty when the group
-// began: to the engine, its position means whatever is the oldest.
-func (g *group) missing(records []engine.Stored) uint64 {
-	first := records[0].Position
-	if slices.Contains(g.at, engine.Position{Partition: first.Partition}) {
-		return first.Offset - 1
+// missing counts the events before one that the group will never see: those that
+// retention took of a topic that was empty when the group began, since to the
+// engine its position means whatever is the oldest; and those that are lost.
+func (g *group) missing(first engine.Position) uint64 {
+	for _, p := range g.at {
+		if p.Partition == first.Partition && (p.Offset == 0 && g.engine.Can().Replay || g.dense) {
+			return first.Offset - 1 - min(p.Offset, first.Offset-1)
+		}
 	}
 	return 0
 }
@@ -153,7 +160,8 @@ func (g *group) passed(records []engine.Stored) []engine.Stored {
 
 func (g *group) skipped(ctx context.Context) (uint64, error) {
 	if g.held != nil {
-		return g.missing(g.held), nil
+		g.told = true
+		return g.missing(g.held[0].Position), nil
 	}
 	stat, err := g.engine.Stat(ctx, g.topic)
 	if err != nil {

@@ -29,6 +29,7 @@ type TopicStat struct {
 	Subscriptions []SubscriptionStat // by service
 
 	partitions []engine.Range
+	waiting    map[string]uint64 // as engine.Stat
 }
 
 // SubscriptionStat is how a subscription stands. Counters begin at the start of the daemon.
@@ -80,10 +81,7 @@ func (b *Bus) Topics(ctx context.Context) ([]TopicStat, error) {
 	}
 	for name, row := range rows {
 		if i, ok := slices.BinarySearchFunc(all, name.Topic, byName); ok && !row.Orphaned.IsZero() {
-			all[i].Subscriptions = append(all[i].Subscriptions, SubscriptionStat{
-				Service: name.Service, State: "orphaned",
-				Why: fmt.Sprintf("the app file does not have it; its progress is kept until %s", row.Orphaned.Add(orphanKept).Format(time.DateTime)),
-			})
+			all[i].Subscriptions = append(all[i].Subscriptions, b.orphanStat(ctx, all[i], row))
 		}
 	}
 	for i := range all {
@@ -94,6 +92,23 @@ func (b *Bus) Topics(ctx context.Context) ([]TopicStat, error) {
 		slices.SortFunc(all[i].Subscriptions, func(a, b SubscriptionStat) int { return strings.Compare(a.Service, b.Service) })
 	}
 	return all, nil
+}
+
+// orphanStat says how far a subscription is that the app file does not have.
+func (b *Bus) orphanStat(ctx context.Context, t TopicStat, row progress.Subscription) SubscriptionStat {
+	s := SubscriptionStat{
+		Service: row.Service, State: "orphaned",
+		Why: fmt.Sprintf("the app file does not have it; its progress is kept until %s", row.Orphaned.Add(orphanKept).Format(time.DateTime)),
+	}
+	done, err := flow.DecodeProgress(row.Progress)
+	if err != nil {
+		s.Why += "; " + err.Error()
+		return s
+	}
+	if s.Lag = lag(t.partitions, done); s.Lag > 0 {
+		s.Oldest = b.oldest(ctx, t.Name, done.Low())
+	}
+	return s
 }
 
 func byName(t TopicStat, name string) int { return strings.Compare(t.Name, name) }
@@ -114,7 +129,7 @@ func (b *Bus) topicStat(ctx context.Context, t *topicState) TopicStat {
 	default:
 		s.Health = stat.Health
 	}
-	s.Bytes, s.partitions = stat.Bytes, stat.Partitions
+	s.Bytes, s.partitions, s.waiting = stat.Bytes, stat.Partitions, stat.Waiting
 	for _, p := range stat.Partitions {
 		s.First += p.Start.Offset + 1
 		s.Last += p.End.Offset
@@ -134,13 +149,16 @@ func (s *subscription) stat(ctx context.Context, t TopicStat) SubscriptionStat {
 	active := s.state == progress.Active
 	s.mu.Unlock()
 	all.Lag = lag(t.partitions, done)
+	if t.waiting != nil {
+		all.Lag = t.waiting[all.Service] + uint64(stat.Open)
+	}
 	if reason := s.reason.Load(); reason != nil && active {
 		all.State, all.Why = "waiting", *reason
 	} else if active && stat.Condition != flow.Running {
 		all.State = stat.Condition.String()
 	}
 	if all.Lag > 0 {
-		all.Oldest = s.oldest(ctx, low)
+		all.Oldest = s.bus.oldest(ctx, s.topic.name, low)
 	}
 	return all
 }
@@ -164,10 +182,10 @@ func lag(partitions []engine.Range, done flow.Progress) uint64 {
 }
 
 // oldest returns when the first record behind any of the positions was accepted.
-func (s *subscription) oldest(ctx context.Context, low []engine.Position) time.Time {
+func (b *Bus) oldest(ctx context.Context, topic string, low []engine.Position) time.Time {
 	var oldest time.Time
 	for _, at := range low {
-		found, err := s.bus.engine.Read(ctx, s.topic.name, at, 1)
+		found, err := b.engine.Read(ctx, topic, at, 1)
 		if err != nil || len(found) == 0 {
 			continue
 		}

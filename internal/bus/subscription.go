@@ -62,7 +62,7 @@ func (b *Bus) newSubscription(ctx context.Context, spec Subscription, t *topicSt
 		s.first[r.Position] = r.First
 	}
 	s.runner = newRunner(b.client, s.config(), saved, trouble)
-	s.group = &group{engine: b.engine, topic: spec.Topic, name: spec.Service, at: append([]engine.Position(nil), saved.Next...)}
+	s.group = &group{engine: b.engine, topic: spec.Topic, name: spec.Service, at: append([]engine.Position(nil), saved.Next...), dense: b.engine.Can().Gapless}
 	s.source, s.sink, s.send = s.group, s, s.message
 	s.fail = func(what string, err error) { s.log.Warn("the subscription waits", "cannot", what, "error", err) }
 	s.low.Store(new(s.flow.Low()))
@@ -75,7 +75,7 @@ func (b *Bus) newSubscription(ctx context.Context, spec Subscription, t *topicSt
 func (s *subscription) config() flow.Config {
 	return flow.Config{
 		Concurrency: s.spec.Concurrency, MaxAttempts: s.spec.MaxAttempts, First: s.spec.First, Most: s.spec.Most,
-		KeepBodies: !s.bus.engine.Can().Replay,
+		KeepBodies: !s.bus.engine.Can().Replay, MaxOpen: s.bus.engine.Can().Open,
 	}
 }
 

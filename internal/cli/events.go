@@ -26,6 +26,7 @@ there are, and how they are, is shown by ` + "`banyan topics`" + `.`,
 	}
 	cmd.AddCommand(
 		p.eventsTailCommand(), p.eventsPublishCommand(), p.eventsDeadCommand(), p.eventsRedriveCommand(), p.eventsReplayCommand(),
+		p.eventsDelayedCommand(), p.eventsDropCommand(), p.eventsRepairCommand(),
 		p.eventsSetCommand("pause", "Stop deliveries of a topic to a service", true),
 		p.eventsSetCommand("resume", "Let deliveries of a topic to a service go on", false),
 	)

@@ -26,6 +26,8 @@ type fakeBus struct {
 	dead    []*banyanv1.DeadLetter // one a page
 	redrive *banyanv1.RedriveResponse
 	replay  *banyanv1.ReplayResponse
+	delayed []*banyanv1.DelayedEvent // one a page
+	repair  *banyanv1.RepairTopicResponse
 	refuse  error
 }
 

@@ -35,6 +35,7 @@ type fakeDaemon struct {
 	onDown  func(force bool)
 	onStats func() *banyanv1.StatsResponse
 	bus     fakeBus
+	sagas   fakeSagas
 
 	listener *net.UnixListener
 	server   *http.Server

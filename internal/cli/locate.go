@@ -8,6 +8,7 @@ import (
 	"github.com/banyanrun/banyan/appfile"
 	"github.com/banyanrun/banyan/internal/daemon/layout"
 	"github.com/banyanrun/banyan/internal/fault"
+	"github.com/banyanrun/banyan/internal/saga/definition"
 )
 
 // fileNames are the names of an app file, in order of preference.
@@ -126,7 +127,7 @@ func fileIn(dir string) string {
 
 // load reads the app file as the daemon will.
 func (p *program) load(t target, env string, profiles []string) (*appfile.File, error) {
-	return appfile.Load(appfile.Options{Path: p.readable(t.File), Env: env, Profiles: profiles, Lookup: p.lookup})
+	return appfile.Load(appfile.Options{Path: p.readable(t.File), Env: env, Profiles: profiles, Lookup: p.lookup, Check: definition.Check})
 }
 
 // readable is a path that can be opened even if the process is elsewhere than

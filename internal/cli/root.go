@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -45,21 +44,10 @@ func (p *program) run(ctx context.Context, args []string) int {
 	root.SetOut(p.out)
 	root.SetErr(p.err)
 	cmd, err := root.ExecuteContextC(ctx)
-	if err != nil && isCobraUsage(err) {
-		err = usageError{err, cmd.CommandPath()}
+	if err != nil {
+		err = usage(cmd, err)
 	}
 	return p.finish(err)
-}
-
-// isCobraUsage recognizes the mistakes that cobra finds by itself and has no
-// types for.
-func isCobraUsage(err error) bool {
-	for _, prefix := range []string{"unknown command", "accepts ", "requires ", "if any flags in the group", "required flag"} {
-		if strings.HasPrefix(err.Error(), prefix) {
-			return true
-		}
-	}
-	return false
 }
 
 func (p *program) rootCommand() *cobra.Command {
@@ -89,7 +77,7 @@ invalid app file; 130 interrupted while waiting.`,
 	f.BoolVar(&p.flags.noColor, "no-color", false, "no colours")
 	root.AddCommand(
 		p.upCommand(), p.downCommand(), p.psCommand(), p.statsCommand(), p.logsCommand(),
-		p.restartCommand(), p.scaleCommand(), p.runCommand(), p.topicsCommand(), p.eventsCommand(),
+		p.restartCommand(), p.scaleCommand(), p.runCommand(), p.topicsCommand(), p.eventsCommand(), p.sagasCommand(), p.sagaCommand(),
 		p.validateCommand(), p.schemaCommand(), p.secretCommand(), p.versionCommand(),
 		p.daemonCommand(), p.proxyCommand(), p.execCommand(),
 	)

@@ -63,6 +63,9 @@ func contents(app *appfile.App) string {
 	if app.Gateway != nil {
 		parts = append(parts, plural(len(app.Gateway.Routes), "route"))
 	}
+	if len(app.Sagas) > 0 {
+		parts = append(parts, plural(len(app.Sagas), "saga"))
+	}
 	return strings.Join(parts, ", ")
 }
 

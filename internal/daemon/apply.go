@@ -13,6 +13,7 @@ import (
 	"github.com/banyanrun/banyan/internal/model"
 	"github.com/banyanrun/banyan/internal/reconcile"
 	"github.com/banyanrun/banyan/internal/route"
+	"github.com/banyanrun/banyan/internal/saga/definition"
 )
 
 var _ admin.Engine = (*daemon)(nil)
@@ -56,6 +57,11 @@ func (d *daemon) apply(ctx context.Context, r admin.Apply, before *model.App) (a
 		return admin.Applied{}, err
 	}
 	carryOver(before, app)
+	kind, err := d.sagaKind(ctx, app)
+	if err != nil {
+		return admin.Applied{}, err
+	}
+	app.CallsAll = kind != ""
 	if err := d.secrets.declare(app.Secrets, r.Variables); err != nil {
 		return admin.Applied{}, err
 	}
@@ -73,18 +79,22 @@ func (d *daemon) apply(ctx context.Context, r admin.Apply, before *model.App) (a
 	if err := d.configureBus(ctx, app); err != nil {
 		return admin.Applied{}, err
 	}
+	if err := d.configureSagas(ctx, app); err != nil {
+		return admin.Applied{}, err
+	}
 	changed := changes(before, app)
 	app.Generation = before.Generation
 	if len(changed) > 0 || digest(before.Gateway) != digest(app.Gateway) {
 		app.Generation++
 	}
-	return admin.Applied{Generation: app.Generation, Changed: changed, Warnings: app.Warnings}, d.enforce(ctx, app, addrs)
+	warnings := slices.Concat(app.Warnings, d.sagaWarnings(ctx))
+	return admin.Applied{Generation: app.Generation, Changed: changed, Warnings: warnings}, d.enforce(ctx, app, addrs)
 }
 
 // load reads the app file and makes it definite.
 func load(r admin.Apply) (*model.App, error) {
 	file, err := appfile.Load(appfile.Options{
-		Path: r.Path, Env: r.Environment, Profiles: r.Profiles,
+		Path: r.Path, Env: r.Environment, Profiles: r.Profiles, Check: definition.Check,
 		Lookup: func(name string) (string, bool) { v, ok := r.Variables[name]; return v, ok },
 	})
 	if err != nil {
@@ -93,7 +103,16 @@ func load(r admin.Apply) (*model.App, error) {
 		}
 		return nil, fault.New(fault.Invalid, "%w", err)
 	}
-	return draft(file, r.Environment, r.Profiles, r.Variables)
+	sagas, err := sagaSources(file)
+	if err != nil {
+		return nil, err
+	}
+	app, err := draft(file, r.Environment, r.Profiles, r.Variables)
+	if err != nil {
+		return nil, err
+	}
+	app.Sagas, app.SagaStore = sagas, file.App.SagaStore
+	return app, nil
 }
 
 // carryOver keeps what was set by command and not by the file.
@@ -119,10 +138,13 @@ func (d *daemon) enforce(ctx context.Context, app *model.App, addrs map[string]s
 	if err := d.store.Delete(ctx, kindMeta, keyDown); err != nil {
 		return err
 	}
+	needs := d.databases.needs(app)
 	d.loop.Update(func(desired *reconcile.Desired, obs *model.Observed) {
 		d.effects.current.Store(&applied{app: app, addrs: addrs})
 		fresh := desired.App == nil // what was due while the app was down is not made up for
 		desired.App, desired.Down, desired.Force = app, false, false
+		obs.Needs = needs
+		retryMigrations(app, obs)
 		for name, s := range app.Services {
 			if s.Job != nil && s.Job.Schedule != "" && (fresh || obs.LastRun[name].IsZero()) {
 				obs.LastRun[name] = time.Now() // the first run is at the schedule's next time
@@ -134,8 +156,19 @@ func (d *daemon) enforce(ctx context.Context, app *model.App, addrs map[string]s
 	if err := d.loop.Read(context.WithoutCancel(ctx), inForce); err != nil {
 		return err
 	}
+	d.databases.configure(app)
 	d.trim(app)
 	return nil
+}
+
+// retryMigrations has migrations that failed run once more: what was wrong may
+// have been mended outside of the app.
+func retryMigrations(app *model.App, obs *model.Observed) {
+	for _, i := range obs.Instances {
+		if s := app.Services[i.Service]; s != nil && s.Of != "" && i.Phase == model.Failed {
+			obs.RunNow[i.Service] = true
+		}
+	}
 }
 
 // trim gives up the sockets that an app does not need. The data plane keeps its
@@ -183,12 +216,12 @@ func (d *daemon) edit(ctx context.Context, name string, f func(*model.Service) e
 	if err := f(&s); err != nil {
 		return err
 	}
-	if err := d.finisher(now.addrs).configHash(&s); err != nil {
-		return err
-	}
 	app := *now.app
 	app.Services = maps.Clone(now.app.Services)
 	app.Services[name] = &s
+	if err := d.finisher(now.addrs).configHash(&app, &s); err != nil {
+		return err
+	}
 	return d.enforce(ctx, &app, now.addrs)
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/banyanrun/banyan/internal/bus/kafka"
 	"github.com/banyanrun/banyan/internal/bus/nats"
 	"github.com/banyanrun/banyan/internal/bus/progress"
+	"github.com/banyanrun/banyan/internal/bus/rabbitmq"
 	"github.com/banyanrun/banyan/internal/fault"
 	"github.com/banyanrun/banyan/internal/model"
 	"github.com/banyanrun/banyan/internal/route"
@@ -66,6 +67,9 @@ func (c choice) open(dir string, app *model.App, log *slog.Logger) (e engine.Eng
 	case appfile.EngineKafka:
 		e, err = kafka.Open(kafka.Config{URL: c.url, App: app.Name, OneCopy: c.oneCopy, Logger: log})
 		return e, filepath.Join(dir, "bus-kafka.db"), err
+	case appfile.EngineRabbitMQ:
+		e, err = rabbitmq.Open(rabbitmq.Config{URL: c.url, App: app.Name, Logger: log})
+		return e, filepath.Join(dir, "bus-rabbitmq.db"), err
 	default:
 		return journal.New(journal.Config{Dir: dir}), filepath.Join(dir, "bus.db"), nil
 	}
@@ -87,6 +91,7 @@ func (d *daemon) openBroker(ctx context.Context, app *model.App) (*broker, error
 	b := &broker{choice: c, engine: keeper, progress: store, since: time.Now()}
 	b.bus = bus.New(bus.Options{Engine: keeper, Progress: store, Address: d.deliveryAddress, Logger: d.log, Sole: true})
 	b.outboxes = newOutboxes(d.background, b.bus, d.layout.Data, d.log)
+	b.outboxes.database = d.databases.address
 	return b, nil
 }
 

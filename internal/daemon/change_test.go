@@ -104,6 +104,9 @@ func newTestDaemon(t *testing.T) *testDaemon {
 	must(err)
 	d.secrets, err = openSecrets(l.Secrets)
 	must(err)
+	d.databases, err = openDatabases(context.Background(), d.store, d.secrets, d.log)
+	must(err)
+	d.databases.need = func(service string, need *model.Need) { d.loop.Need(service, need) }
 	d.ports, err = ports.New(filepath.Join(dir, "ports"), l.StateDir, "test", nil)
 	must(err)
 	held := &sockets{held: map[string]string{}}
@@ -117,6 +120,7 @@ func newTestDaemon(t *testing.T) *testDaemon {
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = d.loop.Run(ctx) }()
 	t.Cleanup(func() {
+		d.databases.close()
 		cancel()
 		<-ended
 		_ = d.store.Close()
@@ -446,7 +450,7 @@ func TestFailedStartGivesItsPortBack(t *testing.T) {
 	}
 	x := &instances{
 		log: d.log, store: d.store, driver: noProgram{}, logs: collector, ports: d.ports, users: &users{}, ctx: t.Context(),
-		data: t.TempDir(), secret: d.secrets.get, room: make(chan struct{}, 1), running: map[string]*running{}, app: d.current, loop: d.loop,
+		data: t.TempDir(), secret: d.secrets.get, token: d.secrets.token, room: make(chan struct{}, 1), running: map[string]*running{}, app: d.current, loop: d.loop,
 	}
 	for range 200 {
 		x.start(model.Instance{ID: "a-1", Service: "a", Run: 1, Of: d.current().app.Services["a"]})

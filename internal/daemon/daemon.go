@@ -17,6 +17,7 @@ import (
 
 	"github.com/banyanrun/banyan/internal/admin"
 	"github.com/banyanrun/banyan/internal/build"
+	"github.com/banyanrun/banyan/internal/crashpoint"
 	"github.com/banyanrun/banyan/internal/daemon/layout"
 	"github.com/banyanrun/banyan/internal/dataplane"
 	"github.com/banyanrun/banyan/internal/driver"
@@ -59,6 +60,7 @@ type daemon struct {
 	ports      *ports.Allocator
 	builder    *build.Builder
 	secrets    *secrets
+	databases  *databases
 	sources    *build.Sources
 	keeper     *dataplane.Keeper
 	addresses  *addresses
@@ -68,6 +70,9 @@ type daemon struct {
 
 	broker     atomic.Pointer[broker] // nil: there are no events yet
 	brokerKept chan struct{}          // closed when there is a broker
+
+	sagaRoom  atomic.Pointer[sagaRoom] // nil: the app has no sagas
+	sagasKept chan struct{}            // closed when there is a coordinator
 
 	applying  sync.Mutex // one apply, scale or restart at a time
 	late      bool       // the bus is not what the app in force says; applying is held
@@ -93,6 +98,9 @@ func Run(ctx context.Context, o Options) error {
 	if err := l.Prepare(); err != nil {
 		return err
 	}
+	if err := crashpoint.Arm(); err != nil {
+		return err
+	}
 	lock, err := acquire(l)
 	if err != nil || lock == nil {
 		return err
@@ -111,7 +119,8 @@ func Run(ctx context.Context, o Options) error {
 	}
 	d := &daemon{
 		layout: l, lock: lock, version: o.Version, adoptOnly: o.Adopt, self: self, started: time.Now(), going: make(chan struct{}), gone: make(chan struct{}), brokerKept: make(chan struct{}),
-		log: slog.New(slog.NewTextHandler(os.Stderr, nil)), sources: build.NewSources(),
+		sagasKept: make(chan struct{}),
+		log:       slog.New(slog.NewTextHandler(os.Stderr, nil)), sources: build.NewSources(),
 	}
 	defer d.tidy()
 	return d.run(ctx)
@@ -160,6 +169,7 @@ func (d *daemon) run(ctx context.Context) (err error) {
 	d.add(&g, d.serve)
 	d.add(&g, d.serveServices)
 	d.add(&g, d.runBus)
+	d.add(&g, d.runSagas)
 	d.add(&g, d.rest)
 	d.add(&g, d.leave(ctx))
 	err = g.Run()
@@ -287,5 +297,5 @@ func (d *daemon) rest(ctx context.Context) error {
 
 // serveServices serves what services reach at $BANYAN_URL.
 func (d *daemon) serveServices(ctx context.Context) error {
-	return serviceapi.Serve(ctx, d.layout.ServiceSocket, serviceapi.Config{Publisher: publisher{d}, Log: d.log})
+	return serviceapi.Serve(ctx, d.layout.ServiceSocket, serviceapi.Config{Publisher: publisher{d}, Sagas: sagaService{d}, Authentic: d.secrets.tokens.authentic, Log: d.log})
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/banyanrun/banyan/internal/build"
 	"github.com/banyanrun/banyan/internal/fault"
 	"github.com/banyanrun/banyan/internal/model"
+	"github.com/banyanrun/banyan/internal/postgres"
 	"github.com/banyanrun/banyan/internal/route"
 )
 
@@ -26,6 +27,7 @@ func draft(file *appfile.File, environment string, profiles []string, variables 
 		Name: file.App.Name, Path: file.Path, Environment: environment, Profiles: profiles,
 		Gateway: file.App.Gateway, Services: map[string]*model.Service{}, Secrets: file.App.Secrets,
 		Bus: file.App.Bus, Topics: file.App.Topics,
+		Resources: file.App.Resources,
 	}
 	for _, w := range file.Warnings {
 		app.Warnings = append(app.Warnings, w.String())
@@ -62,8 +64,27 @@ func draft(file *appfile.File, environment string, profiles []string, variables 
 		if s.LeftOut != "" {
 			app.Warnings = append(app.Warnings, fmt.Sprintf("%s is left out: %s", name, s.LeftOut))
 		}
+		if job := migration(s); job != nil {
+			app.Services[job.Name] = job
+		}
 	}
 	return app, nil
+}
+
+// migration is the job that migrates a service's database, once for each of the
+// service's revisions; nil: there is none. It is built as the service is, and has
+// its environment and its data.
+func migration(s *model.Service) *model.Service {
+	name := s.Migration()
+	if name == "" {
+		return nil
+	}
+	spec := *s.Spec
+	spec.Command, spec.Replicas, spec.Update = spec.Database.Migrate, new(1), &appfile.Update{Strategy: appfile.Rolling}
+	spec.Port, spec.Publishes, spec.Subscribes, spec.Readiness, spec.Liveness = 0, nil, nil, nil, nil
+	return &model.Service{
+		Name: name, Of: s.Name, Spec: &spec, Job: &model.Job{}, Replicas: 1, Declared: 1, Variables: s.Variables, LeftOut: s.LeftOut,
+	}
 }
 
 func jobSpec(j *appfile.Job) *appfile.Service {
@@ -114,19 +135,21 @@ type finisher struct {
 	secret  func(name string) ([]byte, error)
 	addrs   map[string]string
 	first   map[string]string // see addresses.first
+	// database is how a service reaches its own on the app's server.
+	database func(app *model.App, service string) (postgres.Address, error)
 }
 
 // finish fills in ConfigHash and BuildKey of every service that runs.
 func (f *finisher) finish(app *model.App) error {
 	for _, name := range slices.Sorted(maps.Keys(app.Services)) {
 		s := app.Services[name]
-		if s.LeftOut != "" {
+		if s.LeftOut != "" || s.Of != "" {
 			continue
 		}
 		if err := f.buildKey(s); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		if err := f.configHash(s); err != nil {
+		if err := f.configHash(app, s); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
@@ -163,7 +186,9 @@ func buildVariables(s *model.Service) map[string]string {
 // configHash stands for all of a revision but its build. Inherited variables do
 // not count: they differ from one terminal to the next, and an apply from
 // another terminal must not replace what runs. A new revision takes them on.
-func (f *finisher) configHash(s *model.Service) error {
+//
+// The job that migrates the service's database becomes a new revision with it.
+func (f *finisher) configHash(app *model.App, s *model.Service) error {
 	spec := *s.Spec
 	spec.Build, spec.Sources, spec.BuildTimeout = nil, nil, 0
 	spec.Owner, spec.Replicas, spec.Update, spec.DependsOn = "", nil, nil, nil
@@ -193,7 +218,19 @@ func (f *finisher) configHash(s *model.Service) error {
 		}
 		secrets[name] = digest(value)
 	}
+	if hasPostgres(s) {
+		address, err := f.database(app, s.Name)
+		if err != nil {
+			return err
+		}
+		secrets[" DATABASE_URL"] = digest(address.URL) // no secret has this name
+	}
 	s.ConfigHash = digest(spec, edges, secrets, s.Job, s.Restarts)
+	if job := app.Services[s.Migration()]; job != nil {
+		follower := *job
+		follower.BuildKey, follower.ConfigHash = s.BuildKey, digest(s.ConfigHash, job.Name)
+		app.Services[job.Name] = &follower
+	}
 	return nil
 }
 

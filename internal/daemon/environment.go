@@ -11,6 +11,7 @@ import (
 	"github.com/banyanrun/banyan/appfile"
 	"github.com/banyanrun/banyan/internal/fault"
 	"github.com/banyanrun/banyan/internal/model"
+	"github.com/banyanrun/banyan/internal/postgres"
 	"github.com/banyanrun/banyan/internal/route"
 )
 
@@ -26,6 +27,8 @@ type surroundings struct {
 	dataDir  string
 	as       account
 	secret   func(name string) ([]byte, error)
+	token    func(service string) (string, error)
+	database func(app *model.App, service string) (postgres.Address, error)
 }
 
 // environment is what an instance gets: inherited, then injected, then the app
@@ -33,6 +36,18 @@ type surroundings struct {
 func (e *surroundings) environment() ([]string, error) {
 	env := e.as.inherit(e.service.Variables, e.dataDir)
 	e.inject(env)
+	token, err := e.token(e.service.Identity())
+	if err != nil {
+		return nil, err
+	}
+	env["BANYAN_TOKEN"] = token
+	if hasPostgres(e.service) {
+		address, err := e.database(e.app, e.service.Identity())
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(env, address.Variables())
+	}
 	for _, name := range slices.Sorted(maps.Keys(e.service.Spec.Environment)) {
 		value, err := e.expand(e.service.Spec.Environment[name])
 		if err != nil {
@@ -60,14 +75,14 @@ func (e *surroundings) inject(env map[string]string) {
 	if e.instance.Port != 0 {
 		env["PORT"] = strconv.Itoa(e.instance.Port)
 	}
-	env["BANYAN_SERVICE"] = e.service.Name
+	env["BANYAN_SERVICE"] = e.service.Identity()
 	env["BANYAN_INSTANCE"] = e.instance.ID
 	env["BANYAN_REVISION"] = e.instance.Revision
-	if addr := e.addrs[route.EdgeID(e.service.Name, route.Platform)]; addr != "" {
+	if addr := e.addrs[route.EdgeID(e.service.Identity(), route.Platform)]; addr != "" {
 		env["BANYAN_URL"] = "http://" + addr
 	}
 	env["DATA_DIR"] = e.dataDir
-	if e.service.Spec.Database != nil {
+	if d := e.service.Spec.Database; d != nil && d.Engine != appfile.EnginePostgres {
 		env["DATABASE_PATH"] = e.databasePath()
 		env["DATABASE_URL"] = "sqlite://" + e.databasePath()
 	}
@@ -80,15 +95,15 @@ func (e *surroundings) inject(env map[string]string) {
 // injectCalls tells where declared callees are. Every other service of the app
 // has a URL as well, where the data plane answers 403 and names both sides.
 func (e *surroundings) injectCalls(env map[string]string) {
-	if refuse := e.addrs[route.RefuseID(e.service.Name)]; refuse != "" {
+	if refuse := e.addrs[route.RefuseID(e.service.Identity())]; refuse != "" {
 		for name, s := range e.app.Services {
-			if name != e.service.Name && s.Job == nil {
+			if name != e.service.Identity() && s.Job == nil {
 				env[appfile.VariableName(name)+"_URL"] = "http://" + refuse + "/~refused/" + name
 			}
 		}
 	}
 	for name := range e.service.Spec.Calls {
-		addr := e.addrs[route.EdgeID(e.service.Name, name)]
+		addr := e.addrs[route.EdgeID(e.service.Identity(), name)]
 		host, port, err := net.SplitHostPort(addr)
 		if err != nil {
 			continue // our own addresses are well-formed
@@ -103,7 +118,7 @@ func (e *surroundings) injectCalls(env map[string]string) {
 	}
 }
 
-func (e *surroundings) databasePath() string { return databasePath(e.dataDir, e.service.Name) }
+func (e *surroundings) databasePath() string { return databasePath(e.dataDir, e.service.Identity()) }
 
 // databasePath is where a service's database is in its data directory.
 func databasePath(dataDir, service string) string { return filepath.Join(dataDir, service+".db") }
@@ -113,7 +128,7 @@ func (e *surroundings) expand(s string) (string, error) {
 	return appfile.Expand(s, func(ref appfile.Ref) (string, error) {
 		switch ref.Kind {
 		case "services":
-			return route.Address(e.addrs, e.service.Name, ref)
+			return route.Address(e.addrs, e.service.Identity(), ref)
 		case "secret":
 			value, err := e.secret(ref.Name)
 			return string(value), err
@@ -126,14 +141,25 @@ func (e *surroundings) expand(s string) (string, error) {
 		case "data_dir":
 			return e.dataDir, nil
 		case "database":
-			if ref.Attr == "path" {
-				return e.databasePath(), nil
-			}
-			return "sqlite://" + e.databasePath(), nil
+			return e.databaseRef(ref.Attr)
 		default:
 			return "", fault.New(fault.Invalid, "%s is not known here", ref)
 		}
 	})
+}
+
+// databaseRef is what ${database.ATTR} means.
+func (e *surroundings) databaseRef(attr string) (string, error) {
+	if !hasPostgres(e.service) {
+		if attr == "path" {
+			return e.databasePath(), nil
+		}
+		return "sqlite://" + e.databasePath(), nil
+	}
+	a, err := e.database(e.app, e.service.Identity())
+	return map[string]string{
+		"url": a.URL, "host": a.Host, "port": a.Port, "name": a.Name, "user": a.Name, "password": a.Password,
+	}[attr], err
 }
 
 // argv expands a command.

@@ -50,6 +50,7 @@ func order(t *testing.T) *surroundings {
 			}
 			return []byte("hunter2"), nil
 		},
+		token: func(service string) (string, error) { return "token of " + service, nil },
 	}
 }
 
@@ -60,6 +61,7 @@ func TestEnvironment(t *testing.T) {
 	}
 	for _, want := range []string{
 		"PORT=20100", "HOST=127.0.0.1", "BANYAN_SERVICE=order", "BANYAN_INSTANCE=order-3", "BANYAN_REVISION=abc", "BANYAN_URL=http://127.0.0.1:20004",
+		"BANYAN_TOKEN=token of order",
 		"STOCK_API_URL=http://127.0.0.1:20001", "STOCK_API_ADDR=127.0.0.1:20001", "STOCK_API_HOST=127.0.0.1", "STOCK_API_PORT=20001",
 		"BANK_URL=tcp://127.0.0.1:20002", "OTHER_URL=http://127.0.0.1:20003/~refused/other",
 		"DATABASE_PATH=/data/order/order.db", "DATABASE_URL=sqlite:///data/order/order.db", "DATA_DIR=/data/order", "FILES=/data/order/files",
@@ -101,7 +103,7 @@ func TestConfigHash(t *testing.T) {
 		e := order(t)
 		change(e)
 		f := &finisher{addrs: e.addrs, secret: e.secret, first: map[string]string{"edge/order/banyan": "127.0.0.1:20004"}}
-		if err := f.configHash(e.service); err != nil {
+		if err := f.configHash(e.app, e.service); err != nil {
 			t.Fatal(err)
 		}
 		return e.service.ConfigHash

@@ -192,7 +192,7 @@ func (e *events) Redrive(ctx context.Context, topic, service string, id int64) (
 	}
 	var all admin.Report
 	for _, s := range t.Subscriptions {
-		if s.Dead == 0 || s.Service != service && (service != "" || s.State == "orphaned") {
+		if s.Dead == 0 || s.Service != service && (service != "" || s.State == "orphaned" || s.State == "paused") {
 			continue
 		}
 		done, err := e.bus.Redrive(ctx, topic, s.Service, ids)

@@ -14,6 +14,7 @@ import (
 	"github.com/banyanrun/banyan/internal/logs"
 	"github.com/banyanrun/banyan/internal/model"
 	"github.com/banyanrun/banyan/internal/ports"
+	"github.com/banyanrun/banyan/internal/postgres"
 	"github.com/banyanrun/banyan/internal/reconcile"
 	"github.com/banyanrun/banyan/internal/state"
 )
@@ -39,9 +40,12 @@ type instances struct {
 	ports  *ports.Allocator
 	users  *users
 	secret func(string) ([]byte, error)
-	data   string
-	app    func() applied
-	loop   *reconcile.Loop // set before the loop runs
+	token  func(service string) (string, error)
+	// database is how a service reaches its own on the app's server.
+	database func(app *model.App, service string) (postgres.Address, error)
+	data     string
+	app      func() applied
+	loop     *reconcile.Loop // set before the loop runs
 	// ctx ends when the daemon leaves; instances go on.
 	ctx  context.Context // the lifetime of what it starts in the background
 	room chan struct{}
@@ -175,7 +179,7 @@ func (x *instances) spec(i *model.Instance) (driver.Spec, []string, error) {
 func (x *instances) around(i model.Instance) *surroundings {
 	now := x.app()
 	return &surroundings{
-		app: now.app, service: i.Of, instance: i, addrs: now.addrs, secret: x.secret, dataDir: filepath.Join(x.data, i.Service),
+		app: now.app, service: i.Of, instance: i, addrs: now.addrs, secret: x.secret, token: x.token, database: x.database, dataDir: filepath.Join(x.data, i.Of.Identity()),
 	}
 }
 
@@ -255,6 +259,8 @@ func (x *instances) watch(i model.Instance, r *running) {
 		e.Details = x.lastLines(i)
 		// A port that somebody took between lease and listen is no fault of the program.
 		e.NotCounted = i.Port != 0 && i.Of.Spec.Port == 0 && !ports.Free(i.Port)
+		// Nobody knows whether the database was migrated: it is done again.
+		e.NotCounted = e.NotCounted || exit.Unknown && i.Of.Of != ""
 	}
 	x.loop.Exited(i.ID, i.Run, e, exit.At)
 }

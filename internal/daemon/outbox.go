@@ -14,6 +14,7 @@ import (
 	"github.com/banyanrun/banyan/internal/cloudevent"
 	"github.com/banyanrun/banyan/internal/model"
 	"github.com/banyanrun/banyan/internal/outbox"
+	"github.com/banyanrun/banyan/internal/postgres"
 )
 
 // outboxes are the relays of the services whose database has an outbox.
@@ -21,7 +22,9 @@ type outboxes struct {
 	ctx  context.Context // ends all
 	bus  outbox.Publisher
 	data string // where services' directories are
-	log  *slog.Logger
+	// database is how a service reaches its own on the app's server.
+	database func(app *model.App, service string) (postgres.Address, error)
+	log      *slog.Logger
 
 	mu      sync.Mutex
 	running map[string]*relay // by service
@@ -29,6 +32,7 @@ type outboxes struct {
 
 type relay struct {
 	*outbox.Relay
+	url    string
 	cancel context.CancelFunc
 	ended  chan struct{}
 }
@@ -41,28 +45,32 @@ func newOutboxes(ctx context.Context, b *bus.Bus, data string, log *slog.Logger)
 func (o *outboxes) configure(app *model.App) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	wanted := map[string]bool{}
+	wanted := map[string]string{} // URLs by service
 	for name, s := range app.Services {
-		wanted[name] = s.LeftOut == "" && s.Spec.Database != nil && s.Spec.Database.Outbox
+		if s.LeftOut != "" || s.Of != "" || s.Spec.Database == nil || !s.Spec.Database.Outbox {
+			continue
+		}
+		var err error
+		if wanted[name], err = o.url(app, s); err != nil {
+			return err
+		}
 	}
 	for name, r := range o.running {
-		if !wanted[name] {
+		if wanted[name] != r.url {
 			r.cancel()
 			delete(o.running, name)
 		}
 	}
-	for name := range wanted {
-		if !wanted[name] || o.running[name] != nil {
+	for name, url := range wanted {
+		if o.running[name] != nil {
 			continue
 		}
-		r, err := outbox.New(outbox.Options{
-			Service: name, URL: "sqlite://" + databasePath(filepath.Join(o.data, name), name), Bus: o.bus, Log: o.log,
-		})
+		r, err := outbox.New(outbox.Options{Service: name, URL: url, Bus: o.bus, Log: o.log})
 		if err != nil {
 			return err
 		}
 		ctx, cancel := context.WithCancel(o.ctx)
-		running := &relay{Relay: r, cancel: cancel, ended: make(chan struct{})}
+		running := &relay{Relay: r, url: url, cancel: cancel, ended: make(chan struct{})}
 		o.running[name] = running
 		go func() { // ended by configure or close
 			defer close(running.ended)
@@ -70,6 +78,16 @@ func (o *outboxes) configure(app *model.App) error {
 		}()
 	}
 	return nil
+}
+
+// url is the address of a service's database. The relay is in PostgreSQL the role
+// of the service: the tables are its own.
+func (o *outboxes) url(app *model.App, s *model.Service) (string, error) {
+	if hasPostgres(s) {
+		address, err := o.database(app, s.Name)
+		return address.URL, err
+	}
+	return "sqlite://" + databasePath(filepath.Join(o.data, s.Name), s.Name), nil
 }
 
 // stats returns how the relays are, by service.

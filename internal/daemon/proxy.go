@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/banyanrun/banyan/internal/crashpoint"
 	"github.com/banyanrun/banyan/internal/dataplane"
 	"github.com/banyanrun/banyan/internal/driver"
 	"github.com/banyanrun/banyan/internal/proxy"
@@ -55,7 +56,7 @@ func (d *daemon) startProxy(ctx context.Context) (dataplane.Process, error) {
 // same files as this one.
 func proxyEnvironment() []string {
 	var env []string
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "XDG_RUNTIME_DIR", "BANYAN_SECRET_KEY_FILE", "GOMAXPROCS", "GOGC", "GOMEMLIMIT"} {
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "XDG_RUNTIME_DIR", "BANYAN_SECRET_KEY_FILE", crashpoint.Variable, "GOMAXPROCS", "GOGC", "GOMEMLIMIT"} {
 		if value, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+value)
 		}

@@ -12,7 +12,8 @@ import (
 
 // secrets resolves secrets by where the app file says that they come from.
 type secrets struct {
-	store secret.Store
+	store  secret.Store
+	tokens *tokens
 
 	mu     sync.Mutex
 	source map[string]*appfile.Secret
@@ -29,6 +30,7 @@ func openSecrets(dir string) (*secrets, error) {
 		}
 		s.store.Key = key
 	}
+	s.tokens = newTokens(s.store)
 	return s, nil
 }
 
@@ -91,6 +93,15 @@ func (s *secrets) read(name string) ([]byte, error) {
 		return nil, missing.Fix("set the variable %s where you run `banyan up`", from.Environment)
 	}
 	return nil, missing.Fix("set it with `banyan secret set %s`", name)
+}
+
+// token returns what a service has in BANYAN_TOKEN.
+func (s *secrets) token(service string) (string, error) {
+	token, err := s.tokens.of(service)
+	if err == nil {
+		s.remember("BANYAN_TOKEN of "+service, []byte(token))
+	}
+	return token, err
 }
 
 // shortest is the length from which a secret is looked for in output: shorter

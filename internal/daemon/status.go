@@ -34,6 +34,11 @@ func (d *daemon) Status(ctx context.Context, usage bool) (*model.Status, error) 
 	if usage {
 		st.Usage = d.effects.usage()
 		st.Daemon.Usage = selfUsage()
+		if more := d.sagaWarnings(ctx); len(more) > 0 && st.App != nil {
+			app := *st.App
+			app.Warnings = slices.Concat(app.Warnings, more)
+			st.App = &app
+		}
 	}
 	return st, nil
 }

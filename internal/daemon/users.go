@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/banyanrun/banyan/internal/daemon/layout"
 	"github.com/banyanrun/banyan/internal/driver/process"
 	"github.com/banyanrun/banyan/internal/fault"
 	"github.com/banyanrun/banyan/internal/model"
@@ -75,7 +76,7 @@ func (u *users) choose(s *model.Service, needs []string) (account, error) {
 			return account{warning: fmt.Sprintf("runs as root: %s is closed to other users; set user:, or move the app to where it is open", at)}, nil
 		}
 	}
-	id := u.own(s.Name)
+	id := u.own(s.Identity())
 	return account{change: true, uid: id, gid: id}, nil
 }
 
@@ -127,7 +128,7 @@ func closed(path string) string {
 
 // give makes a directory, owned by the account and closed to others.
 func give(dir string, to account) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := layout.MakeDir(dir); err != nil {
 		return fault.New(fault.Denied, "cannot make %s: %w", dir, err)
 	}
 	if !to.change {

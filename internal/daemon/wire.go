@@ -49,8 +49,14 @@ func (d *daemon) close() error {
 	if d.driver != nil {
 		d.driver.Close()
 	}
+	if r := d.sagaRoom.Load(); r != nil {
+		err = errors.Join(err, r.close())
+	}
 	if b := d.broker.Load(); b != nil {
 		err = errors.Join(err, b.close())
+	}
+	if d.databases != nil {
+		d.databases.close()
 	}
 	if d.logs != nil {
 		err = errors.Join(err, d.logs.Close())
@@ -80,12 +86,16 @@ func (d *daemon) wire(ctx, background context.Context) error {
 			return err
 		}
 	}
+	if d.databases, err = openDatabases(background, d.store, d.secrets, d.log); err != nil {
+		return err
+	}
+	d.databases.need = func(service string, need *model.Need) { d.loop.Need(service, need) }
 	d.effects = &effects{
 		log: d.log, store: d.store, builder: d.builder, secret: d.secrets.get, epoch: epoch, changed: make(chan struct{}),
 		platform: "unix:" + d.layout.ServiceSocket,
 	}
 	d.effects.instances = &instances{
-		log: d.log, store: d.store, driver: d.driver, logs: d.logs, secret: d.secrets.get, data: d.layout.Data,
+		log: d.log, store: d.store, driver: d.driver, logs: d.logs, secret: d.secrets.get, token: d.secrets.token, database: d.databases.address, data: d.layout.Data,
 		users: &users{app: d.layout.StateDir, root: os.Getuid() == 0}, ctx: background, room: make(chan struct{}, startsAtOnce),
 		running: map[string]*running{}, app: d.current,
 	}
@@ -164,6 +174,9 @@ func (d *daemon) begin(ctx context.Context, app *model.App, found *adoption) err
 	if desired.Down {
 		d.goingDown.Do(func() { close(d.going) })
 	}
+	if app != nil {
+		found.observed.Needs = d.databases.needs(app)
+	}
 	d.loop = reconcile.NewLoop(d.effects, d.log, desired, found.observed)
 	d.effects.loop = d.loop
 	if err := d.keeper.Connect(ctx); err != nil {
@@ -176,6 +189,9 @@ func (d *daemon) begin(ctx context.Context, app *model.App, found *adoption) err
 	if app != nil {
 		if err := d.resume(ctx, app); err != nil {
 			return err
+		}
+		if !desired.Down {
+			d.databases.configure(app)
 		}
 	}
 	d.effects.attach(found.adopted, found.observed)
@@ -203,10 +219,10 @@ func (d *daemon) resume(ctx context.Context, app *model.App) error {
 	d.effects.current.Store(&applied{app: app, addrs: addrs})
 	f := d.finisher(addrs)
 	for _, s := range app.Services {
-		if s.LeftOut != "" {
+		if s.LeftOut != "" || s.Of != "" {
 			continue
 		}
-		if err := f.configHash(s); err != nil {
+		if err := f.configHash(app, s); err != nil {
 			d.log.Warn("a service stays as it was", "service", s.Name, "error", err)
 		}
 	}
@@ -216,11 +232,15 @@ func (d *daemon) resume(ctx context.Context, app *model.App) error {
 			app.Warnings = append(app.Warnings, err.Error())
 		}
 	}
+	if err := d.configureSagas(ctx, app); err != nil {
+		d.log.Error("sagas are not as the app says", "error", err)
+		app.Warnings = append(app.Warnings, err.Error())
+	}
 	return nil
 }
 
 func (d *daemon) finisher(addrs map[string]string) *finisher {
-	return &finisher{sources: d.sources, secret: d.secrets.get, addrs: addrs, first: d.addresses.firsts()}
+	return &finisher{sources: d.sources, secret: d.secrets.get, addrs: addrs, first: d.addresses.firsts(), database: d.databases.address}
 }
 
 // current is the app in force.

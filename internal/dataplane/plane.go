@@ -25,6 +25,7 @@ type plane struct {
 	sent    map[string]*heldSocket // sockets that it has
 	next    map[string]*heldSocket // those it has once the snapshot under way is in force
 	flight  *route.Snapshot        // sent and not acknowledged
+	parts   *link.Packer           // nil: it takes snapshots only as one message
 	inForce route.Version
 	refused route.Version // the last that it did not take: not sent again
 	pinged  uint64
@@ -138,6 +139,9 @@ func (k *Keeper) greet(conn *link.Conn, proc Process) (*plane, error) {
 	w := m.Welcome
 	p := &plane{proc: proc, conn: conn, started: time.Now(), lost: make(chan struct{}), inForce: w.Version,
 		sent: map[string]*heldSocket{}, queries: map[uint64]*query{}}
+	if w.Parts {
+		p.parts = &link.Packer{}
+	}
 	if p.proc == nil {
 		p.proc = &stranger{pid: conn.Peer().PID, done: p.lost}
 	}
@@ -188,6 +192,7 @@ func (k *Keeper) send(p *plane, s *route.Snapshot) error {
 	defer link.CloseSockets(sockets)
 	p.mu.Lock()
 	p.flight, p.next = s, next
+	messages := p.messages(s)
 	p.mu.Unlock()
 	for from := 0; from < len(names); from += link.MaxSockets {
 		to := min(from+link.MaxSockets, len(names))
@@ -196,7 +201,25 @@ func (k *Keeper) send(p *plane, s *route.Snapshot) error {
 			return err
 		}
 	}
-	return p.conn.Send(&link.Message{Snapshot: s})
+	for _, m := range messages {
+		if err := p.conn.Send(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// messages are what s is sent in. plane.mu is held.
+func (p *plane) messages(s *route.Snapshot) []*link.Message {
+	if p.parts == nil {
+		return []*link.Message{{Snapshot: s}}
+	}
+	parts := p.parts.Pack(s)
+	list := make([]*link.Message, len(parts))
+	for i, part := range parts {
+		list[i] = &link.Message{Part: part}
+	}
+	return list
 }
 
 // missing returns duplicates of the sockets to send: theirs may be released meanwhile.
@@ -228,18 +251,28 @@ func (k *Keeper) missing(p *plane, s *route.Snapshot) (names []string, dups []*l
 	return names, dups, next, nil
 }
 
-// acked is the answer to the snapshot under way.
-func (p *plane) acked(a *link.Ack) {
+// acked is the answer to the snapshot under way. It reports whether that is
+// refused for good; otherwise it is in force, or is sent again as a whole.
+func (p *plane) acked(a *link.Ack) (refused bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if a.Error == "" {
 		p.sent, p.inForce = p.next, a.Version
+		if p.parts != nil {
+			p.parts.Agree()
+		}
 	} else {
-		p.refused = a.Version
+		again := a.Again && p.parts != nil && !p.parts.Whole()
+		if again {
+			p.parts.Forget()
+		} else {
+			p.refused, refused = a.Version, true
+		}
 		// What came with the refused snapshot is lost.
 		maps.DeleteFunc(p.sent, func(id string, h *heldSocket) bool { return p.next[id] != nil && p.next[id] != h })
 	}
 	p.flight, p.next = nil, nil
+	return refused
 }
 
 // idle reports whether no snapshot is under way.

@@ -158,11 +158,13 @@ func (k *Keeper) read(p *plane) error {
 		link.CloseSockets(sockets) // none are expected any more
 		switch {
 		case m.Ack != nil:
-			p.acked(m.Ack)
-			if m.Ack.Error == "" {
+			switch refused := p.acked(m.Ack); {
+			case m.Ack.Error == "":
 				k.ack(m.Ack.Version, m.Ack.Draining)
-			} else {
+			case refused:
 				k.refused(m.Ack)
+			default:
+				k.log.Warn("the data plane wants a snapshot as a whole", "epoch", m.Ack.Version.Epoch, "n", m.Ack.Version.N, "error", m.Ack.Error)
 			}
 			k.poke()
 		case m.Drained != nil:

@@ -7,6 +7,11 @@
 // plane holds them too and accepts. When either dies the other still has them,
 // so no address is ever closed while the app is up: a new data plane is sent
 // them by the daemon, a new daemon is sent them by the data plane.
+//
+// Snapshots come in parts that say what has changed (see [Part]), so that a large
+// one is read beside requests that are being served. Either side may be an older
+// program than the other: fields that one does not know it leaves out, and what
+// only a newer data plane can take, its Welcome says.
 package link
 
 import (
@@ -25,6 +30,8 @@ type Message struct {
 	Sockets *Sockets `json:"sockets,omitempty"`
 	// From the daemon: the snapshot to apply, once its sockets have been sent.
 	Snapshot *route.Snapshot `json:"snapshot,omitempty"`
+	// From the daemon, in its place where Welcome.Parts is set: a part of it.
+	Part *Part `json:"part,omitempty"`
 	// From the data plane: a snapshot is in force, or why not.
 	Ack *Ack `json:"ack,omitempty"`
 	// From the data plane: instances that are in no snapshot any more have
@@ -56,6 +63,8 @@ type Welcome struct {
 	Sockets int `json:"sockets"`
 	// Draining are instances in no snapshot that still have requests in flight.
 	Draining []string `json:"draining,omitempty"`
+	// Parts: it takes snapshots in parts, too.
+	Parts bool `json:"parts,omitempty"`
 }
 
 // Hello names the daemon. Restart is how the data plane starts a daemon that
@@ -70,10 +79,13 @@ type Sockets struct {
 	IDs []string `json:"ids"`
 }
 
-// Ack answers a Snapshot. With Error the snapshot before it stays in force.
+// Ack answers a Snapshot, or the last Part of one. With Error the snapshot before
+// it stays in force.
 type Ack struct {
 	Version route.Version `json:"version"`
 	Error   string        `json:"error,omitempty"`
+	// Again: the parts did not fit, and the whole snapshot is wanted.
+	Again bool `json:"again,omitempty"`
 	// Draining are instances in no snapshot that still have requests in
 	// flight. Every other instance that is not in the snapshot is drained,
 	// also those that the data plane never saw: snapshots may be skipped.

@@ -4,6 +4,8 @@
 package model
 
 import (
+	"cmp"
+	"encoding/json"
 	"time"
 
 	"github.com/banyanrun/banyan/appfile"
@@ -23,6 +25,15 @@ type App struct {
 	// Both are nil where nobody publishes or subscribes.
 	Bus    *appfile.Bus              `json:"bus,omitempty"`
 	Topics map[string]*appfile.Topic `json:"topics,omitempty"`
+	// Sagas are what each is compiled from, with the schemas that it names.
+	Sagas map[string]json.RawMessage `json:"sagas,omitempty"`
+	// SagaStore is as in the app file, where there are sagas.
+	SagaStore string `json:"saga_store,omitempty"`
+	// CallsAll: Banyan may call every service that speaks HTTP, as steps of sagas do.
+	// Those that were begun earlier may call others than the file's now.
+	CallsAll bool `json:"calls_all,omitempty"`
+	// Resources are the servers that the app uses; their URLs keep their references.
+	Resources *appfile.AppResources `json:"resources,omitempty"`
 	// Secrets says where values come from; files are absolute.
 	Secrets  map[string]*appfile.Secret `json:"secrets,omitempty"`
 	Warnings []string                   `json:"warnings,omitempty"`
@@ -35,6 +46,9 @@ type Service struct {
 	Spec *appfile.Service `json:"spec"`
 	// Job is set for jobs.
 	Job *Job `json:"job,omitempty"`
+	// Of is set for the job that migrates a service's database: the service, whose
+	// identity, environment and data are the job's too.
+	Of string `json:"of,omitempty"`
 	// Replicas is how many instances should run; `banyan scale` overrides the file.
 	Replicas int `json:"replicas"`
 	// Declared is the app file's number, to see when it says another one.
@@ -56,6 +70,28 @@ type Job struct {
 	Schedule string        `json:"schedule,omitempty"` // cron; empty: once for each revision
 	Timeout  time.Duration `json:"timeout,omitempty"`
 	Retries  int           `json:"retries,omitempty"`
+}
+
+// Identity is the name by which the service is known to others and to itself.
+func (s *Service) Identity() string { return cmp.Or(s.Of, s.Name) }
+
+// Migration is the name of the job that migrates the service's database; empty:
+// there is none. No name of the app file's has a dot.
+func (s *Service) Migration() string {
+	if s.Job != nil || s.Spec == nil || s.Spec.Database == nil || len(s.Spec.Database.Migrate) == 0 {
+		return ""
+	}
+	return s.Name + ".migrate"
+}
+
+// Need is something outside of the app that a service cannot be started without,
+// and that is not there.
+type Need struct {
+	// Reason is for people: why it is not there.
+	Reason string
+	// Failed: it will not be there soon, as far as anybody knows. Otherwise it is
+	// being made.
+	Failed bool
 }
 
 // Build is a build that was made, is being made, or failed.
@@ -150,6 +186,8 @@ type Observed struct {
 	RunNow map[string]bool
 	// Numbers is the last number given to an instance, by service.
 	Numbers map[string]int
+	// Needs are what services wait for outside of the app, by service.
+	Needs map[string]Need
 }
 
 // Capacity is what the machine has to give.

@@ -19,13 +19,14 @@ import (
 	"time"
 
 	"github.com/banyanrun/banyan/internal/cloudevent"
+	"github.com/banyanrun/banyan/internal/crashpoint"
 )
 
 // What a child is told by its environment.
 const (
 	childURL    = "BANYAN_OUTBOX_URL"
 	childLedger = "BANYAN_OUTBOX_LEDGER"
-	childCrash  = "BANYAN_OUTBOX_CRASH" // POINT:PASS or after:MICROSECONDS; empty: never
+	childCrash  = "BANYAN_OUTBOX_CRASH" // half:PASS (of a publish) or after:MICROSECONDS; empty: never
 )
 
 // child relays until it kills itself, or is killed.
@@ -43,6 +44,9 @@ func child() int {
 			}
 		}
 	}
+	if err := crashpoint.Arm(); err != nil {
+		return fail(err)
+	}
 	if point == "after" {
 		time.AfterFunc(time.Duration(passes)*time.Microsecond, die)
 	}
@@ -50,7 +54,6 @@ func child() int {
 	if err != nil {
 		return fail(err)
 	}
-	r.reached = reached
 	if err := r.Run(context.Background()); err != nil {
 		return fail(err)
 	}
@@ -112,7 +115,7 @@ func TestKilled(t *testing.T) {
 				passes = 1
 			}
 			for pass := 1; pass <= passes; pass++ {
-				for _, point := range []string{"read", "half", "published", "deleted"} {
+				for _, point := range []string{"outbox.read", "half", "outbox.published", "outbox.deleted"} {
 					crashes = append(crashes, fmt.Sprintf("%s:%d", point, pass))
 				}
 				crashes = append(crashes, fmt.Sprintf("after:%d", 1000*(5+random.IntN(100))))
@@ -181,7 +184,12 @@ func TestKilled(t *testing.T) {
 func relayChild(t *testing.T, address, ledger, crash string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childURL+"="+address, childLedger+"="+ledger, childCrash+"="+crash)
+	cmd.Env = append(os.Environ(), childURL+"="+address, childLedger+"="+ledger)
+	if strings.HasPrefix(crash, "outbox.") {
+		cmd.Env = append(cmd.Env, crashpoint.Variable+"="+crash)
+	} else {
+		cmd.Env = append(cmd.Env, childCrash+"="+crash)
+	}
 	var out bytes.Buffer
 	cmd.Stderr = &out
 	if err := cmd.Start(); err != nil {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/banyanrun/banyan/internal/postgres/pgtest"
 )
 
 // receive applies an event once, however often it is delivered.
@@ -134,7 +136,7 @@ func TestInboxJava(t *testing.T) {
 	if _, err := os.Stat(jar); err != nil {
 		t.Skip("skipped: the JDBC driver is not here; `apt-get install libpostgresql-jdbc-java` gets it")
 	}
-	s := postgresServer(t)
+	s := pgtest.Shared(t)
 	db, address := newPostgres(t)
 	run(t, db, `CREATE TABLE effects (n INTEGER)`)
 	dir := t.TempDir()
@@ -160,7 +162,7 @@ func TestInboxJava(t *testing.T) {
 	// Java's driver has no Unix sockets.
 	name := strings.TrimPrefix(address, "postgres://app@/")
 	name, _, _ = strings.Cut(name, "?")
-	port := s.listen(t)
+	port := s.Listen(t)
 	out, err := exec.Command("java", "-cp", jar, path, fmt.Sprintf("jdbc:postgresql://127.0.0.1:%d/%s", port, name)).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)

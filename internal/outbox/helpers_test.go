@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/banyanrun/banyan/internal/cloudevent"
+	"github.com/banyanrun/banyan/internal/postgres/pgtest"
 )
 
 // A process of this binary that is told so is a relay, which tests kill.
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 		os.Exit(child())
 	}
 	code := m.Run()
-	stopServer()
+	pgtest.Stop()
 	if code == 0 {
 		if err := goleak.Find(); err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -98,7 +98,7 @@ const (
 func New(o Options) (*Relay, error) {
 	r := &Relay{
 		service: o.Service, bus: o.Bus, log: o.Log.With("service", o.Service),
-		holds: map[string]hold{}, stat: Stat{Service: o.Service}, reached: func(string) {},
+		holds: map[string]hold{}, stat: Stat{Service: o.Service},
 	}
 	kind, rest, _ := strings.Cut(o.URL, "://")
 	switch kind {

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/banyanrun/banyan/internal/postgres/pgtest"
 )
 
 // Many writers, each with events that cause each other, beside a transaction that
@@ -201,15 +203,15 @@ func TestPostgresOutage(t *testing.T) {
 	r.log.until(t, "not relayed")
 
 	insert(2000, 4000)
-	s := postgresServer(t)
-	if err := s.stop(); err != nil {
+	s := pgtest.Shared(t)
+	if err := s.Crash(); err != nil {
 		t.Fatal(err)
 	}
 	r.log.until(t, "cannot be reached")
 	if r.Stat().Trouble == nil {
 		t.Error("there is no trouble without a server")
 	}
-	if err := s.start(); err != nil {
+	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}
 	db = connect(t, address)
@@ -221,7 +223,7 @@ func TestPostgresOutage(t *testing.T) {
 func TestPostgresRefusedWithoutRight(t *testing.T) {
 	db, address := newPostgres(t)
 	run(t, db, `DROP ROLE IF EXISTS narrow`)
-	run(t, db, `CREATE ROLE narrow LOGIN`)
+	run(t, db, `CREATE ROLE narrow LOGIN PASSWORD 'narrow'`)
 	run(t, db, `GRANT SELECT, DELETE ON outbox TO narrow`)
 	t.Cleanup(func() {
 		run(t, db, `DROP OWNED BY narrow`)
@@ -229,7 +231,7 @@ func TestPostgresRefusedWithoutRight(t *testing.T) {
 	})
 	run(t, db, `INSERT INTO outbox (topic, data, attributes) VALUES ('a', '1', '[]'), ('a', '2', NULL), ('b', '3', NULL)`)
 	b := newBus()
-	r := start(t, strings.Replace(address, "app@", "narrow@", 1), b)
+	r := start(t, strings.Replace(address, "app@", "narrow:narrow@", 1), b)
 	b.until(t, "a", 1)
 	b.until(t, "b", 1)
 	r.stop()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/banyanrun/banyan/internal/cloudevent"
+	"github.com/banyanrun/banyan/internal/crashpoint"
 	"github.com/banyanrun/banyan/internal/fault"
 )
 
@@ -40,7 +41,6 @@ type Relay struct {
 	open    func(context.Context) (database, error)
 	bus     Publisher
 	log     *slog.Logger
-	reached func(point string) // told where it is, for tests
 
 	// Run's own.
 	holds   map[string]hold
@@ -139,7 +139,7 @@ func (r *Relay) relay(ctx context.Context, db database, topic string) (more bool
 	if err != nil || len(rows) == 0 {
 		return false, err
 	}
-	r.reached("read")
+	crashpoint.Pass(crashpoint.OutboxRead)
 	var published []row
 	var refused []refusal
 	for chunk := range slices.Chunk(rows, chunkMost) {
@@ -151,7 +151,7 @@ func (r *Relay) relay(ctx context.Context, db database, topic string) (more bool
 			break // what follows has to wait its turn
 		}
 	}
-	r.reached("published")
+	crashpoint.Pass(crashpoint.OutboxPublished)
 	// What the bus has is removed even when the relay is to end: it need not come twice.
 	settling, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleMost)
 	defer cancel()
@@ -167,7 +167,7 @@ func (r *Relay) relay(ctx context.Context, db database, topic string) (more bool
 		// Where they cannot be moved they hold up their own topic alone.
 		err = errors.Join(err, r.refuse(settling, db, topic, refused))
 	}
-	r.reached("deleted")
+	crashpoint.Pass(crashpoint.OutboxDeleted)
 	if err != nil && ctx.Err() != nil { // the bus did not refuse; it was interrupted
 		return false, ctx.Err()
 	}

@@ -23,6 +23,8 @@ type platform struct {
 	t      *testing.T
 	path   string
 	server *http.Server
+	// handler answers; the platform itself if it is nil.
+	handler http.Handler
 
 	mu  sync.Mutex
 	got map[string]int // how often a body came
@@ -53,6 +55,9 @@ func (p *platform) begin() {
 	}
 	l.(*net.UnixListener).SetUnlinkOnClose(false) // as if it were killed
 	p.server = &http.Server{Handler: p, ReadHeaderTimeout: time.Minute}
+	if p.handler != nil {
+		p.server.Handler = p.handler
+	}
 	go func(s *http.Server) { _ = s.Serve(l) }(p.server)
 }
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -197,5 +198,46 @@ func TestListenerMoves(t *testing.T) {
 	}
 	if n := len(r.e.Sockets()); n != 1 {
 		t.Errorf("%d sockets", n)
+	}
+}
+
+// TestServeParts: a snapshot comes in parts, then what has changed; one that
+// does not fit is wanted again, and nothing of it is in force.
+func TestServeParts(t *testing.T) {
+	s := serve(t)
+	c, w, _ := s.daemon()
+	if !w.Parts {
+		t.Errorf("%+v", w)
+	}
+	var p link.Packer
+	send := func(n uint64, lost bool) *link.Ack {
+		t.Helper()
+		snap := &route.Snapshot{Version: route.Version{Epoch: 1, N: n}, Services: map[string]*route.Service{}}
+		for i := range 50 + n {
+			name := strconv.FormatUint(i, 10)
+			snap.Services[name] = &route.Service{Name: name, Protocol: route.HTTP1}
+		}
+		for i, part := range p.Pack(snap) {
+			if lost && i == 0 {
+				continue
+			}
+			if err := c.Send(&link.Message{Part: part}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return receive(t, c).Ack
+	}
+	for n := uint64(1); n < 3; n++ {
+		if a := send(n, false); a == nil || a.Error != "" || a.Version.N != n {
+			t.Fatalf("%+v", a)
+		}
+		p.Agree()
+	}
+	p.Forget()
+	if a := send(3, true); a == nil || !a.Again || a.Version.N != 3 {
+		t.Errorf("%+v", a)
+	}
+	if _, w, _ := s.daemon(); w.Version.N != 2 {
+		t.Errorf("in force is %+v", w.Version)
 	}
 }

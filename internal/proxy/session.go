@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/banyanrun/banyan/internal/link"
+	"github.com/banyanrun/banyan/internal/route"
 	"github.com/banyanrun/banyan/internal/slim"
 )
 
@@ -22,6 +23,7 @@ type session struct {
 	bye  bool // the daemon said that it leaves
 
 	sockets map[string]*link.Socket // came, but no snapshot with them yet
+	parts   link.Assembler
 	tasks   sync.WaitGroup
 
 	mu    sync.Mutex
@@ -55,7 +57,7 @@ func (n *session) welcome() {
 	}
 	n.queue(&link.Message{Welcome: &link.Welcome{
 		PID: os.Getpid(), Binary: n.s.cfg.Version, Version: n.s.engine.Version(),
-		Sockets: len(sockets), Draining: n.s.engine.Draining(),
+		Sockets: len(sockets), Draining: n.s.engine.Draining(), Parts: true,
 	}})
 	for len(sockets) > 0 {
 		k := min(len(sockets), link.MaxSockets)
@@ -171,7 +173,9 @@ func (n *session) handle(m *link.Message, sockets []*link.Socket) {
 	case m.Sockets != nil:
 		n.take(m.Sockets.IDs, sockets)
 	case m.Snapshot != nil:
-		n.apply(m)
+		n.apply(m.Snapshot)
+	case m.Part != nil:
+		n.assemble(m.Part)
 	case m.Ping != nil:
 		n.queue(&link.Message{Pong: &link.Pong{Seq: m.Ping.Seq, InFlight: n.s.engine.InFlight()}})
 	case m.StatsRequest != nil:
@@ -210,20 +214,33 @@ func (n *session) take(names []string, sockets []*link.Socket) {
 	}
 }
 
+// assemble takes a part of a snapshot, and with the last one applies it.
+func (n *session) assemble(p *link.Part) {
+	s, err := n.parts.Add(p)
+	switch {
+	case err != nil:
+		n.s.log.Warn("snapshot wanted again", "epoch", p.Version.Epoch, "n", p.Version.N, "error", err)
+		n.queue(&link.Message{Ack: &link.Ack{Version: p.Version, Error: err.Error(), Again: true}})
+	case s != nil && n.apply(s):
+		n.parts.Agree()
+	}
+}
+
 // apply puts a snapshot in force and says so.
-func (n *session) apply(m *link.Message) {
+func (n *session) apply(s *route.Snapshot) (applied bool) {
 	n.s.order.Lock()
 	defer n.s.order.Unlock()
 	if n.s.session != n { // a newer link took over
-		return
+		return false
 	}
-	err := n.s.engine.Apply(m.Snapshot, n.sockets)
+	err := n.s.engine.Apply(s, n.sockets)
 	n.sockets = map[string]*link.Socket{}
-	ack := &link.Ack{Version: m.Snapshot.Version, Draining: n.s.engine.Draining()}
+	ack := &link.Ack{Version: s.Version, Draining: n.s.engine.Draining()}
 	if err != nil {
-		n.s.log.Error("snapshot refused", "epoch", m.Snapshot.Version.Epoch, "n", m.Snapshot.Version.N, "error", err)
+		n.s.log.Error("snapshot refused", "epoch", s.Version.Epoch, "n", s.Version.N, "error", err)
 		ack.Error = err.Error()
 	}
 	n.queue(&link.Message{Ack: ack})
 	n.s.applied.Do(func() { go slim.Down() })
+	return err == nil
 }

@@ -168,6 +168,11 @@ func (c *computation) service(s *model.Service) {
 		c.job(s, revision, outDir)
 		return
 	}
+	if why := c.unprepared(s); why != "" {
+		c.wait(s.Name, "%s", why) // what serves goes on, whatever the strategy is
+		c.shrink(s)
+		return
+	}
 	current, old, leaving := split(c.byService[s.Name], revision)
 	for _, i := range surplus(current, s.Replicas) {
 		c.do(Retire{i.ID, "there are more instances than replicas"})
@@ -183,7 +188,9 @@ func (c *computation) service(s *model.Service) {
 func (c *computation) build(s *model.Service) {
 	switch b := c.obs.Builds[s.BuildKey]; {
 	case b == nil:
-		c.do(Build{s.Name, s.BuildKey})
+		if s.Of == "" { // otherwise the service that it belongs to builds it
+			c.do(Build{s.Name, s.BuildKey})
+		}
 		c.wait(s.Name, "is being built")
 	case b.Failed:
 		c.wait(s.Name, "%s", b.Reason)

@@ -41,6 +41,19 @@ func (l *Loop) Read(ctx context.Context, f func(Desired, *model.Observed, Plan))
 	}
 }
 
+// Need tells what a service cannot be started without, and is not there; nil: it is.
+func (l *Loop) Need(service string, need *model.Need) {
+	l.post(func() {
+		delete(l.obs.Needs, service)
+		if need != nil {
+			if l.obs.Needs == nil {
+				l.obs.Needs = map[string]model.Need{}
+			}
+			l.obs.Needs[service] = *need
+		}
+	})
+}
+
 // Built tells how a build ended.
 func (l *Loop) Built(b model.Build) {
 	l.post(func() {

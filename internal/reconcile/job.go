@@ -37,6 +37,10 @@ func (c *computation) job(s *model.Service, revision, outDir string) {
 	if !due {
 		return
 	}
+	if need, ok := c.obs.Needs[s.Identity()]; ok {
+		c.wait(s.Name, "%s", need.Reason)
+		return
+	}
 	for _, i := range current {
 		c.do(Retire{i.ID, "another run begins"})
 	}

@@ -10,6 +10,24 @@ import (
 	"github.com/banyanrun/banyan/internal/model"
 )
 
+// unprepared says what must be there before any instance of a service's revision
+// is, and is not: what it needs outside of the app, and its migrated database.
+func (c *computation) unprepared(s *model.Service) string {
+	if need, ok := c.obs.Needs[s.Name]; ok {
+		return need.Reason
+	}
+	job := c.desired.App.Services[s.Migration()]
+	if job == nil || c.met(job, appfile.JobCompleted) {
+		return ""
+	}
+	for _, i := range c.byService[job.Name] {
+		if revision, _, ok := c.target(job); ok && i.Revision == revision && i.Phase == model.Failed {
+			return "its database could not be migrated: " + i.Reason
+		}
+	}
+	return "waits for its database to be migrated"
+}
+
 // unmet says what a service waits for by its depends_on; empty: nothing.
 func (c *computation) unmet(s *model.Service) string {
 	for _, name := range slices.Sorted(maps.Keys(s.Spec.DependsOn)) {

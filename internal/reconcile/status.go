@@ -100,6 +100,9 @@ func (c *computation) state(st *model.ServiceStatus, known bool, waiting string)
 	if waiting != "" && (worst == nil || st.State == model.State(model.Ready)) {
 		st.State, st.Reason = model.StateWaiting, waiting
 	}
+	if need, ok := c.obs.Needs[s.Identity()]; ok && !need.Failed && st.State == model.StateWaiting {
+		st.State = model.State(model.Starting)
+	}
 	if s.Job != nil && s.Job.Schedule != "" && (st.State == model.State(model.Completed)) {
 		st.State = model.StateScheduled
 	}

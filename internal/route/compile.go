@@ -41,11 +41,11 @@ func Needs(app *model.App) ([]Listener, error) {
 	}
 	for _, caller := range slices.Sorted(maps.Keys(app.Services)) {
 		s := app.Services[caller]
-		if s.LeftOut != "" {
+		if s.LeftOut != "" || s.Of != "" { // it calls as another
 			continue
 		}
 		list = append(list, Listener{ID: RefuseID(caller), Role: RoleRefuse, Caller: caller}, edgeListener(caller, Platform))
-		if subscribes(s) {
+		if called(app, s) {
 			list = append(list, edgeListener(Platform, caller))
 		}
 		for _, callee := range slices.Sorted(maps.Keys(s.Spec.Calls)) {
@@ -171,6 +171,9 @@ func compileService(name string, from *appfile.Service) *Service {
 func compileEdges(app *model.App) []Edge {
 	var edges []Edge
 	for _, caller := range slices.Sorted(maps.Keys(app.Services)) {
+		if app.Services[caller].Of != "" {
+			continue
+		}
 		calls := app.Services[caller].Spec.Calls
 		for _, callee := range slices.Sorted(maps.Keys(calls)) {
 			edges = append(edges, Edge{Caller: caller, Callee: callee, Policy: compilePolicy(&calls[callee].Policy)})

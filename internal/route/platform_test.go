@@ -10,6 +10,27 @@ import (
 	"github.com/banyanrun/banyan/internal/route"
 )
 
+// Sagas may call every service, but no job and none that speaks TCP alone.
+func TestPlatformCallsAll(t *testing.T) {
+	a := app(t, shop)
+	a.CallsAll = true
+	a.Services["nightly"] = &model.Service{Name: "nightly", Spec: &appfile.Service{}, Job: &model.Job{}}
+	a.Services["db"] = &model.Service{Name: "db", Spec: &appfile.Service{Protocol: appfile.ProtocolTCP}}
+	needs, err := route.Needs(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, l := range needs {
+		if l.Caller == route.Platform {
+			got = append(got, l.Callee)
+		}
+	}
+	if want := []string{"order", "stock", "user"}; !slices.Equal(got, want) {
+		t.Errorf("Banyan calls %q, want %q", got, want)
+	}
+}
+
 // TestPlatform: every service and job can call Banyan, and Banyan those that
 // subscribe; nobody else, and none that is left out.
 func TestPlatform(t *testing.T) {

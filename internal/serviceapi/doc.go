@@ -1,5 +1,5 @@
-// Package serviceapi serves what services reach at $BANYAN_URL: plain HTTP on a
-// unix socket that the data plane alone connects to. Each service and job has an
+// Package serviceapi serves what services reach at $BANYAN_URL: plain HTTP, and
+// Connect and gRPC beside it, on a unix socket that the data plane alone connects to. Each service and job has an
 // address of its own for it, so that the data plane knows who calls; it says so in
 // Banyan-Caller, and the package believes nothing else.
 //

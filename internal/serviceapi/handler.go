@@ -3,8 +3,13 @@ package serviceapi
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/banyanrun/banyan/proto/banyan/v1/banyanv1connect"
 )
 
 // Header fields beside those of HTTP.
@@ -26,7 +31,15 @@ type handler struct {
 
 func newHandler(c Config) *handler {
 	h := &handler{Config: c, mux: http.NewServeMux()}
-	h.handle(http.MethodPost, "/v1/topics/{topic}", h.publish)
+	if h.Authentic == nil {
+		h.Authentic = func(string, string) bool { return false }
+	}
+	h.handle("/v1/topics/{topic}", calls{http.MethodPost: h.publish})
+	h.handle("/v1/sagas", calls{http.MethodGet: h.listSagas})
+	h.handle("/v1/sagas/{saga}", calls{http.MethodGet: h.getSaga, http.MethodPost: h.postSaga})
+	h.handle("/v1/sagas/{saga}/events", calls{http.MethodGet: h.watchSaga})
+	h.handle("/v1/sagas/{saga}/steps/{step}", calls{http.MethodPost: h.answerStep})
+	h.mux.Handle(banyanv1connect.NewBusServiceHandler(busService{h}, h.rpcOptions()...))
 	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, r, &Problem{Code: NoRoute, Detail: fmt.Sprintf("Banyan has nothing at %s", r.URL.Path)})
 	})
@@ -36,19 +49,25 @@ func newHandler(c Config) *handler {
 // call answers a request of caller; what it returns is answered for it.
 type call func(w http.ResponseWriter, r *http.Request, caller string) error
 
-func (h *handler) handle(method, path string, c call) {
-	h.mux.HandleFunc(method+" "+path, func(w http.ResponseWriter, r *http.Request) {
-		caller, err := identify(r)
-		if err == nil {
-			err = c(w, r, caller)
-		}
-		if err != nil {
-			h.refuse(w, r, err)
-		}
-	})
+// calls are those of a path, by method.
+type calls map[string]call
+
+func (h *handler) handle(path string, all calls) {
+	for method, c := range all {
+		h.mux.HandleFunc(method+" "+path, func(w http.ResponseWriter, r *http.Request) {
+			caller, err := h.identify(r.Header)
+			if err == nil {
+				err = c(w, r, caller)
+			}
+			if err != nil {
+				h.refuse(w, r, err)
+			}
+		})
+	}
+	methods := strings.Join(slices.Sorted(maps.Keys(all)), ", ")
 	h.mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Allow", method)
-		answer(w, r, &Problem{Code: MethodNotOK, Detail: fmt.Sprintf("%s takes %s", r.URL.Path, method)})
+		w.Header().Set("Allow", methods)
+		answer(w, r, &Problem{Code: MethodNotOK, Detail: fmt.Sprintf("%s takes %s", r.URL.Path, methods)})
 	})
 }
 
@@ -74,11 +93,20 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 // identify returns who calls. Only the data plane opens the socket, and it sets
-// the header on each request, in place of what the client sent.
-func identify(r *http.Request) (string, error) {
-	names := r.Header.Values(callerHeader)
+// the field on each request, in place of what the client sent. Nobody has to send a
+// token, but one that is sent must be right.
+func (h *handler) identify(header http.Header) (string, error) {
+	names := header.Values(callerHeader)
 	if len(names) != 1 || names[0] == "" || names[0] == platform {
 		return "", &Problem{Code: CallerUnknown, Detail: "requests come from services, by the address in their $BANYAN_URL"}
+	}
+	for _, sent := range header.Values("Authorization") {
+		scheme, token, _ := strings.Cut(sent, " ")
+		if !strings.EqualFold(scheme, "Bearer") || !h.Authentic(names[0], strings.TrimSpace(token)) {
+			return "", &Problem{
+				Code: TokenInvalid, Detail: "the header Authorization is not what service " + names[0] + " would send; send Bearer $BANYAN_TOKEN, or leave it out",
+			}
+		}
 	}
 	return names[0], nil
 }

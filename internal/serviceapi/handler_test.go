@@ -213,7 +213,7 @@ func TestProblems(t *testing.T) {
 func TestTwoCallers(t *testing.T) {
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, topicPath, strings.NewReader("1"))
 	r.Header["Banyan-Caller"] = []string{"order", "stock"}
-	if caller, err := identify(r); err == nil {
+	if caller, err := newHandler(Config{}).identify(r.Header); err == nil {
 		t.Errorf("it is %s", caller)
 	}
 }

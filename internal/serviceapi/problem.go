@@ -21,6 +21,7 @@ const (
 	NoRoute         Code = "no-route"              // nothing is there
 	MethodNotOK     Code = "method-not-allowed"    // Allow lists what is
 	CallerUnknown   Code = "caller-unknown"        // it did not come by $BANYAN_URL
+	TokenInvalid    Code = "token-invalid"         // a token that is not the caller's
 	BodyBroken      Code = "body-broken"           // the body did not come to its end
 	EventInvalid    Code = "event-invalid"         // not CloudEvents 1.0, or a delay that cannot be
 	PublishRefused  Code = "publish-refused"       // the service does not declare that it publishes to the topic
@@ -35,6 +36,16 @@ const (
 	EngineAway      Code = "engine-unreachable"    // the engine outside does not answer
 	Restarting      Code = "platform-restarting"   // Banyan is ending; another is there soon
 	PublisherAbsent Code = "publisher-unavailable" // this daemon has no bus
+	SagaRefused     Code = "saga-refused"          // the service is not among those that may start and steer the saga
+	NoSaga          Code = "no-saga"               // there is none of this name or id
+	SagaState       Code = "saga-state"            // the saga's state does not allow it
+	SagaEnded       Code = "saga-ended"            // a step's result comes after the saga's end
+	SagaInvalid     Code = "saga-invalid"          // a body, filter or step that cannot be
+	InputTooLarge   Code = "input-too-large"       // more than 1 MiB
+	KeyMissing      Code = "key-missing"           // no Idempotency-Key, or none that can be one
+	KeyReused       Code = "key-reused"            // the key started a saga with another input
+	SagasStopped    Code = "sagas-stopped"         // what is stored of sagas is damaged, or the disk fails
+	SagasAbsent     Code = "sagas-unavailable"     // the app has no sagas
 	Internal        Code = "internal"              // a defect of Banyan
 )
 
@@ -51,6 +62,7 @@ var meanings = map[Code]meaning{
 	NoRoute:         {http.StatusNotFound, "Nothing is here"},
 	MethodNotOK:     {http.StatusMethodNotAllowed, "The method is not for this"},
 	CallerUnknown:   {http.StatusForbidden, "Nobody knows who calls"},
+	TokenInvalid:    {http.StatusUnauthorized, "The token is not the caller's"},
 	BodyBroken:      {http.StatusBadRequest, "The body was not sent to its end"},
 	EventInvalid:    {http.StatusBadRequest, "The event is not valid"},
 	PublishRefused:  {http.StatusForbidden, "The service does not publish to this topic"},
@@ -65,6 +77,16 @@ var meanings = map[Code]meaning{
 	EngineAway:      {http.StatusServiceUnavailable, "The engine does not answer"},
 	Restarting:      {http.StatusServiceUnavailable, "Banyan is being restarted"},
 	PublisherAbsent: {http.StatusServiceUnavailable, "Events are not taken"},
+	SagaRefused:     {http.StatusForbidden, "The saga is not for this service"},
+	NoSaga:          {http.StatusNotFound, "There is no such saga"},
+	SagaState:       {http.StatusConflict, "The saga's state does not allow it"},
+	SagaEnded:       {http.StatusGone, "The saga has ended"},
+	SagaInvalid:     {http.StatusBadRequest, "The request is not valid"},
+	InputTooLarge:   {http.StatusRequestEntityTooLarge, "The body is too large"},
+	KeyMissing:      {http.StatusBadRequest, "The request has no idempotency key"},
+	KeyReused:       {http.StatusConflict, "The idempotency key was used for something else"},
+	SagasStopped:    {http.StatusServiceUnavailable, "Sagas are stopped"},
+	SagasAbsent:     {http.StatusServiceUnavailable, "There are no sagas"},
 	Internal:        {http.StatusInternalServerError, "A defect of Banyan"},
 }
 
@@ -74,6 +96,8 @@ type Problem struct {
 	// Detail is for people: what, where, and what to do.
 	Detail string
 	Topic  string
+	// Saga is the name or the id that the request is about.
+	Saga string
 	// Index of the event in its batch, from 0. Nil: it is not about one event of a batch.
 	Index *int
 	// Errors are where data does not satisfy its schema.
@@ -103,6 +127,7 @@ type details struct {
 	Caller  string     `json:"caller,omitempty"`
 	Service string     `json:"service"`
 	Topic   string     `json:"topic,omitempty"`
+	Saga    string     `json:"saga,omitempty"`
 	Index   *int       `json:"index,omitempty"`
 	Errors  []Mismatch `json:"errors,omitempty"`
 	Request string     `json:"request_id,omitempty"`
@@ -119,10 +144,13 @@ func answer(w http.ResponseWriter, r *http.Request, p *Problem) {
 	if p.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int((p.RetryAfter+time.Second-1)/time.Second)))
 	}
+	if m.status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", "Bearer")
+	}
 	h.Set("Cache-Control", "no-store")
 	send(w, "application/problem+json", m.status, details{
 		Type: "about:blank", Title: m.title, Status: m.status, Code: p.Code, Detail: p.Detail,
-		Caller: r.Header.Get(callerHeader), Service: platform, Topic: p.Topic, Index: p.Index, Errors: p.Errors,
+		Caller: r.Header.Get(callerHeader), Service: platform, Topic: p.Topic, Saga: p.Saga, Index: p.Index, Errors: p.Errors,
 		Request: r.Header.Get(requestIDHeader),
 	})
 }

@@ -17,6 +17,10 @@ import (
 type Config struct {
 	// Publisher takes events. Nil: publishing is refused.
 	Publisher Publisher
+	// Sagas runs them. Nil: there are none.
+	Sagas Sagas
+	// Authentic reports whether a token is the BANYAN_TOKEN of a service. Nil: none is.
+	Authentic func(service, token string) bool
 	Log       *slog.Logger
 }
 

@@ -68,12 +68,7 @@ func (h *handler) publish(w http.ResponseWriter, r *http.Request, caller string)
 	topic := r.PathValue("topic")
 	results, err := h.publishTo(topic, r, caller)
 	if err != nil {
-		p := *problemOf(err)
-		p.Topic = topic
-		if p.Code == Internal {
-			return err
-		}
-		return &p
+		return ofTopic(topic, err)
 	}
 	status := http.StatusOK
 	body := published{Events: make([]publishedEvent, len(results))}
@@ -90,13 +85,23 @@ func (h *handler) publish(w http.ResponseWriter, r *http.Request, caller string)
 	return nil
 }
 
-func (h *handler) publishTo(topic string, r *http.Request, caller string) ([]Result, error) {
-	if h.Publisher == nil {
-		return nil, &Problem{Code: PublisherAbsent, Detail: "this daemon takes no events yet", RetryAfter: time.Second}
+// ofTopic is err as a problem of the topic.
+func ofTopic(topic string, err error) error {
+	p := *problemOf(err)
+	p.Topic = topic
+	if p.Code == Internal {
+		return err
 	}
+	return &p
+}
+
+func (h *handler) publishTo(topic string, r *http.Request, caller string) ([]Result, error) {
 	at, err := due(r.Header, time.Now())
 	if err != nil {
 		return nil, err
+	}
+	if h.Publisher == nil {
+		return nil, noPublisher()
 	}
 	events, _, err := cloudevent.Read(r, cloudevent.Limits{Body: maxBody, Events: maxEvents, Data: maxEvent})
 	if err != nil {
@@ -105,12 +110,25 @@ func (h *handler) publishTo(topic string, r *http.Request, caller string) ([]Res
 		}
 		return nil, err
 	}
+	return h.store(r.Context(), caller, topic, events, at)
+}
+
+// store publishes events; at is when those count that do not say it themselves,
+// empty: at once.
+func (h *handler) store(ctx context.Context, caller, topic string, events []cloudevent.Event, at string) ([]Result, error) {
+	if h.Publisher == nil {
+		return nil, noPublisher()
+	}
 	if at != "" {
 		for i := range events {
 			events[i].Default(deliverAt, at)
 		}
 	}
-	return h.Publisher.Publish(r.Context(), caller, topic, events)
+	return h.Publisher.Publish(ctx, caller, topic, events)
+}
+
+func noPublisher() error {
+	return &Problem{Code: PublisherAbsent, Detail: "this daemon takes no events yet", RetryAfter: time.Second}
 }
 
 // due returns the time (RFC 3339) from which a request's events count; empty: at once.
@@ -124,23 +142,23 @@ func due(h http.Header, now time.Time) (string, error) {
 		if err != nil {
 			return "", badDelay(fmt.Sprintf("the header %s: %.100q is no time; write 2026-01-31T12:00:00Z, for example", deliverAtHeader, at))
 		}
-		return at, tooLate(deliverAtHeader, t.Sub(now))
+		return at, tooLate("the header "+deliverAtHeader, t.Sub(now))
 	case delay != "":
 		d, err := appfile.ParseDuration(delay)
 		if err != nil {
 			return "", badDelay(fmt.Sprintf("the header %s: %v", delayHeader, err))
 		}
-		return now.Add(time.Duration(d)).UTC().Format(time.RFC3339Nano), tooLate(delayHeader, time.Duration(d))
+		return now.Add(time.Duration(d)).UTC().Format(time.RFC3339Nano), tooLate("the header "+delayHeader, time.Duration(d))
 	}
 	return "", nil
 }
 
 // tooLate refuses a delay that is longer than any may be.
-func tooLate(header string, d time.Duration) error {
+func tooLate(where string, d time.Duration) error {
 	if d <= maxDays*24*time.Hour {
 		return nil
 	}
-	return badDelay(fmt.Sprintf("the header %s: an event can be delayed by %d days at most", header, maxDays))
+	return badDelay(fmt.Sprintf("%s: an event can be delayed by %d days at most", where, maxDays))
 }
 
 func badDelay(detail string) error { return &Problem{Code: EventInvalid, Detail: detail} }

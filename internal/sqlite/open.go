@@ -101,6 +101,16 @@ func (db *DB) Path() string { return db.path }
 // Writing through them is refused.
 func (db *DB) Reader() *sql.DB { return db.reader }
 
+// Prepare prepares a statement for Write, once for all its transactions, in which
+// tx.StmtContext makes it a part of one.
+func (db *DB) Prepare(ctx context.Context, query string) (*sql.Stmt, error) {
+	s, err := db.writer.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", db.path, err)
+	}
+	return s, nil
+}
+
 // Close writes what is queued and closes the file. No method may be called after it.
 func (db *DB) Close() error {
 	close(db.writes)

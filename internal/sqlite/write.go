@@ -83,6 +83,12 @@ func (db *DB) commit(batch []write, own []error) error {
 		return db.failed(err)
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after Commit
+	if len(batch) == 1 {
+		if own[0] = batch[0].do(ctx, tx); own[0] != nil {
+			return nil
+		}
+		return db.end(tx)
+	}
 	for i, w := range batch {
 		if w.do == nil {
 			continue
@@ -98,6 +104,10 @@ func (db *DB) commit(batch []write, own []error) error {
 			return db.failed(err)
 		}
 	}
+	return db.end(tx)
+}
+
+func (db *DB) end(tx *sql.Tx) error {
 	if err := tx.Commit(); err != nil {
 		return db.failed(err)
 	}

@@ -26,6 +26,14 @@ func withForwarded(ctx context.Context, header http.Header) context.Context {
 	return context.WithValue(ctx, forwardedKey{}, keep)
 }
 
+// Forwarded gives the headers of the incoming request that ctx belongs to which its outgoing calls carry on.
+func Forwarded(ctx context.Context) http.Header {
+	if keep, ok := ctx.Value(forwardedKey{}).(http.Header); ok {
+		return keep.Clone()
+	}
+	return http.Header{}
+}
+
 // Client calls one other service. It is safe for concurrent use. It has no timeout of its own: the context has.
 type Client struct {
 	base string
@@ -34,8 +42,12 @@ type Client struct {
 
 // NewClient makes a client for the service at base, such as http://127.0.0.1:20001.
 func NewClient(base string) *Client {
-	transport := &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute}
-	return &Client{base: strings.TrimRight(base, "/"), http: &http.Client{Transport: transport}}
+	return &Client{base: strings.TrimRight(base, "/"), http: NewHTTP()}
+}
+
+// NewHTTP makes an HTTP client that keeps enough connections for a service under load. It has no timeout: contexts have.
+func NewHTTP() *http.Client {
+	return &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute}}
 }
 
 // Do sends in as JSON and decodes the answer into out; both may be nil. An answer of 400 or more is returned as a *Problem.
@@ -79,9 +91,7 @@ func (c *Client) request(ctx context.Context, method, path string, in any) (*htt
 	if err != nil {
 		return nil, err
 	}
-	if keep, ok := ctx.Value(forwardedKey{}).(http.Header); ok {
-		request.Header = keep.Clone()
-	}
+	request.Header = Forwarded(ctx)
 	if in != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}

@@ -12,6 +12,11 @@ const (
 	TopicOrderConfirmed = "order.confirmed" // it went through
 	TopicOrderFailed    = "order.failed"    // it did not, and all of it is undone
 	TopicStockLow       = "stock.low"       // a product's stock has crossed the threshold
+
+	TopicPaymentCharged    = "payment.charged"  // money was taken
+	TopicPaymentRefunded   = "payment.refunded" // and given back
+	TopicShipmentBooked    = "shipment.booked"
+	TopicShipmentCancelled = "shipment.cancelled"
 )
 
 // OrderEvent is the data of the events about orders.
@@ -26,6 +31,23 @@ type StockLow struct {
 	ProductID string `json:"product_id"`
 	Available int    `json:"available"`
 	Low       bool   `json:"low"`
+}
+
+// PaymentEvent is the data of the events about charges.
+type PaymentEvent struct {
+	ID          string `json:"id"`
+	OrderID     string `json:"order_id"`
+	UserID      string `json:"user_id"`
+	AmountCents int64  `json:"amount_cents"`
+	Currency    string `json:"currency"`
+}
+
+// ShipmentEvent is the data of the events about shipments.
+type ShipmentEvent struct {
+	ID       string `json:"id"`
+	OrderID  string `json:"order_id"`
+	UserID   string `json:"user_id"`
+	Tracking string `json:"tracking"`
 }
 
 // EventAttributes carry the trace of the request that ctx belongs to into the events that it causes: they are the column

@@ -34,6 +34,12 @@ func NotFound(what, id string) *Problem {
 	return NewProblem(http.StatusNotFound, what+"-not-found", fmt.Sprintf("There is no %s %q.", what, id))
 }
 
+// No is the problem of a step of a saga that says no, having done nothing: the saga is undone, and the step not asked again.
+func No(w http.ResponseWriter, code, detail string) *Problem {
+	w.Header().Set("Banyan-Outcome", "abort")
+	return NewProblem(http.StatusConflict, code, detail)
+}
+
 func (p *Problem) Error() string { return fmt.Sprintf("%d %s: %s", p.Status, p.Code, p.Detail) }
 
 // Handler is an HTTP handler that may fail. A *Problem is answered as it is; any other error is the service's own fault: the

@@ -54,7 +54,7 @@ func (s *service) reserve(w http.ResponseWriter, r *http.Request) error {
 	}
 	reservation, created, err := s.store.reserve(r.Context(), r.PathValue("id"), in.Items)
 	if short, ok := errors.AsType[*shortage](err); ok {
-		problem := contract.NewProblem(http.StatusConflict, "out-of-stock", short.Error())
+		problem := contract.No(w, "out-of-stock", short.Error())
 		problem.Products = []string{short.productID}
 		return problem
 	}

@@ -12,19 +12,18 @@ import (
 
 // service answers the HTTP interface of checkout.
 type service struct {
-	store    store
-	prices   *prices
-	checkout *checkout
-	settler  *settler
+	store   store
+	prices  *prices
+	starter *starter
+	waiters *waiters
 }
 
 func newService(log *slog.Logger, store store, others dependencies) *service {
-	checkout := newCheckout(log, store, others)
 	return &service{
-		store:    store,
-		prices:   &prices{catalog: others.catalog, timeout: time.Second},
-		checkout: checkout,
-		settler:  newSettler(log, store, checkout),
+		store:   store,
+		prices:  &prices{catalog: others.catalog, timeout: 2 * time.Second, known: map[string]priced{}},
+		starter: &starter{log: log, store: store, sagas: others.sagas, every: 2 * time.Second},
+		waiters: &waiters{most: 12 * time.Second, poll: time.Second, of: map[string][]chan struct{}{}},
 	}
 }
 
@@ -33,34 +32,39 @@ func (s *service) routes() *http.ServeMux {
 	mux.Handle("POST /api/orders", contract.Handler(s.place))
 	mux.Handle("GET /api/orders", contract.Handler(s.orders))
 	mux.Handle("GET /api/orders/{id}", contract.Handler(s.order))
+	mux.Handle("GET /internal/orders/{id}", contract.Handler(s.begin))
+	mux.Handle("POST /internal/orders/{id}/confirm", contract.Handler(s.confirm))
+	mux.Handle("POST /internal/orders/{id}/fail", contract.Handler(s.fail))
 	return mux
 }
 
-// place takes an order as far as it goes: 201 if it is confirmed, else the problem that stopped it.
+// place stores an order and starts its saga. It answers how that ended, if it has soon: 201 if the order is confirmed, else the
+// problem that stopped it. Otherwise, and when very many order at once, the answer is 202, and the order pending.
 func (s *service) place(w http.ResponseWriter, r *http.Request) error {
 	o, err := newOrder(w, r)
 	if err != nil {
 		return err
 	}
-	if done, err := s.replay(r.Context(), w, o); done || err != nil {
+	if done, err := s.replay(w, r, o); done || err != nil {
 		return err
 	}
 	if err := s.prices.apply(r.Context(), o); err != nil {
 		return err
 	}
+	told := s.waiters.add(o.id)
+	defer s.waiters.remove(o.id, told)
 	// From here on the order has a life of its own: it goes on if the customer hangs up.
 	ctx := context.WithoutCancel(r.Context())
-	release := s.settler.claim(o.id)
-	defer release()
 	err = s.store.create(ctx, o)
 	if errors.Is(err, errKeyTaken) { // by the same request, sent twice at once
-		_, err = s.replay(ctx, w, o)
+		_, err = s.replay(w, r, o)
 		return err
 	}
 	if err != nil {
 		return err
 	}
-	if err := s.checkout.run(ctx, o); err != nil {
+	s.starter.start(ctx, o.id)
+	if o, err = s.wait(r.Context(), o, told); err != nil {
 		return err
 	}
 	return answer(w, o)
@@ -97,6 +101,11 @@ func newOrder(w http.ResponseWriter, r *http.Request) (*order, error) {
 
 // answer tells the customer how the order stands.
 func answer(w http.ResponseWriter, o *order) error {
+	w.Header().Set("Location", "/api/orders/"+o.id)
+	if !o.settled() {
+		w.Header().Set("Retry-After", "1")
+		return contract.WriteJSON(w, http.StatusAccepted, o.view())
+	}
 	if o.problem == nil {
 		return contract.WriteJSON(w, http.StatusCreated, o.view())
 	}

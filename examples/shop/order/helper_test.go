@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"example.com/shop/contract"
 )
@@ -28,18 +27,24 @@ func open(t *testing.T) *shop {
 	return openIn(t, newWorld(t), filepath.Join(t.TempDir(), "order.db"))
 }
 
-// openIn starts the service on the database at path. It settles nothing by itself: tests call settler.round.
+// openIn starts the service on the database at path. It makes up for nothing by itself: tests call starter.round.
 func openIn(t *testing.T, w *world, path string) *shop {
 	t.Helper()
 	db, err := openDatabase(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	writer, err := newWriter(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
 	log := slog.New(slog.DiscardHandler)
-	s := &shop{world: w, service: newService(log, store{db}, w.clients()), path: path}
+	s := &shop{world: w, service: newService(log, store{db, writer}, w.dependencies()), path: path}
 	s.handler = contract.Handle(log, s.routes())
-	s.plug = func() { _ = db.Close() }
-	t.Cleanup(func() { _ = db.Close() })
+	w.mu.Lock()
+	w.order = s.handler
+	w.mu.Unlock()
+	t.Cleanup(func() { w.later.Wait(); _ = db.Close() })
 	return s
 }
 
@@ -47,15 +52,6 @@ func openIn(t *testing.T, w *world, path string) *shop {
 func (s *shop) restart(t *testing.T) *shop {
 	t.Helper()
 	return openIn(t, s.world, s.path)
-}
-
-// hurry gives a step (or all, by "") little time.
-func (s *shop) hurry(name string) {
-	for i := range s.checkout.steps {
-		if step := &s.checkout.steps[i]; name == "" || step.name == name {
-			step.timeout = 150 * time.Millisecond
-		}
-	}
 }
 
 const twoMugs = `{"items": [{"product_id": "mug", "quantity": 2}, {"product_id": "pen", "quantity": 1}]}`

@@ -2,7 +2,6 @@ package main
 
 import (
 	"strings"
-	"sync"
 	"testing"
 
 	"example.com/shop/contract"
@@ -18,8 +17,8 @@ func TestReplayGivesTheSameAnswer(t *testing.T) {
 	if first.Header().Get("Idempotency-Replayed") != "" {
 		t.Fatal("the first answer says that it is replayed")
 	}
-	if len(s.left("")) != len(whole) {
-		t.Fatalf("it was done twice: %v", s.left(""))
+	if len(s.starts) != 1 {
+		t.Fatalf("it was done twice: %v", s.starts)
 	}
 }
 
@@ -33,9 +32,9 @@ func TestReplayOutlivesARestart(t *testing.T) {
 
 func TestReplayOfARejection(t *testing.T) {
 	s := open(t)
-	s.set("charge", refuses)
+	s.undo(t, `{"step": "charge", "body": {"code": "declined"}}`)
 	first := s.place("k1", twoMugs)
-	s.mend()
+	s.sagas(func(id string) { s.succeed(t, id) })
 	again := s.place("k1", twoMugs)
 	refused(t, again, 402, "declined")
 	if again.Body.String() != first.Body.String() || again.Header().Get("Idempotency-Replayed") != "true" {
@@ -62,49 +61,16 @@ func TestKeysAreEachUsersOwn(t *testing.T) {
 // A 503 asks to try again, so the key then does a new order; the failed one stays as it was.
 func TestKeyOfAFailedOrderDoesANewOne(t *testing.T) {
 	s := open(t)
-	s.set("ship", breaks)
+	s.undo(t, `{"step": "ship"}`)
 	refused(t, s.place("k1", twoMugs), 503, "shipping-unavailable")
 	failed := s.latest(t)
-	s.mend()
+	s.sagas(func(id string) { s.succeed(t, id) })
 	again := s.place("k1", twoMugs)
 	o := decode[contract.Order](t, again, 201)
 	if o.ID == failed.ID || again.Header().Get("Idempotency-Replayed") != "" {
 		t.Fatalf("%s is not a new order", o.ID)
 	}
-	s.expectLeft(t, o.ID, whole)
-	s.expectLeft(t, failed.ID, nil)
 	if replayed := decode[contract.Order](t, s.place("k1", twoMugs), 201); replayed.ID != o.ID {
 		t.Fatalf("then it is %s, want %s", replayed.ID, o.ID)
 	}
-}
-
-func TestSameRequestWhileTheFirstIsWorkedOn(t *testing.T) {
-	s := open(t)
-	reached, goOn := make(chan struct{}), make(chan struct{})
-	s.vary("charge", func() fault { close(reached); <-goOn; return "" })
-	var first sync.WaitGroup
-	first.Go(func() { decode[contract.Order](t, s.place("k1", twoMugs), 201) })
-	<-reached
-	second := s.place("k1", twoMugs)
-	close(goOn)
-	refused(t, second, 409, "order-in-progress")
-	if second.Header().Get("Retry-After") == "" {
-		t.Fatal("no Retry-After")
-	}
-	first.Wait()
-	decode[contract.Order](t, s.place("k1", twoMugs), 201)
-}
-
-func TestSameRequestManyTimesAtOnce(t *testing.T) {
-	s := open(t)
-	var requests sync.WaitGroup
-	for range 8 {
-		requests.Go(func() {
-			if answer := s.place("k1", twoMugs); answer.Code != 201 && answer.Code != 409 {
-				t.Errorf("answered %d %s", answer.Code, answer.Body)
-			}
-		})
-	}
-	requests.Wait()
-	s.expectLeft(t, "", whole)
 }

@@ -1,8 +1,8 @@
 // Command order is the shop's service for checkout. An order reserves stock, charges the customer, books a shipment and commits the
 // stock, each in another service; when one of these fails, those that were or may have been done are undone.
 //
-// It keeps a journal of what it asks the others to do. An order that is killed at any point is finished, or undone, when the
-// service starts again: see checkout.go and settler.go.
+// The steps are not done here: they are a saga, which the app file declares and the platform runs (sagas.checkout). This service
+// stores the order, starts its saga, and is the saga's first and last step: see start.go and steps.go.
 //
 // Whoever wants to know of orders learns it from events, which go into the outbox in the transactions that change the orders.
 package main
@@ -31,34 +31,37 @@ func run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	service := newService(log, store{db}, others)
+	writing, stopWriting := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWriting()
+	writer, err := newWriter(writing, db)
+	if err != nil {
+		return err
+	}
+	service := newService(log, store{db, writer}, others)
 
 	var background sync.WaitGroup
 	ctx, stop := context.WithCancel(ctx)
-	background.Go(func() { service.settler.run(ctx) })
+	background.Go(func() { service.starter.run(ctx) })
 	err = contract.Serve(ctx, log, service.routes())
 	stop()
 	background.Wait()
 	return err
 }
 
-// dependencies are the services that a checkout calls.
+// dependencies are whom this service calls.
 type dependencies struct {
-	catalog, inventory, payment, shipping *contract.Client
+	catalog *contract.Client
+	sagas   sagas
 }
 
 func dependenciesFrom(getenv func(string) string) (d dependencies, err error) {
-	client := func(variable string) *contract.Client {
-		base := getenv(variable)
-		if base == "" {
+	for _, variable := range []string{"CATALOG_URL", "BANYAN_URL"} {
+		if getenv(variable) == "" {
 			err = errors.Join(err, fmt.Errorf("%s is not set", variable))
 		}
-		return contract.NewClient(base)
 	}
 	return dependencies{
-		catalog:   client("CATALOG_URL"),
-		inventory: client("INVENTORY_URL"),
-		payment:   client("PAYMENT_URL"),
-		shipping:  client("SHIPPING_URL"),
+		catalog: contract.NewClient(getenv("CATALOG_URL")),
+		sagas:   sagas{getenv("BANYAN_URL"), contract.NewHTTP()},
 	}, err
 }

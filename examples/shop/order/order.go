@@ -18,9 +18,6 @@ const (
 	maxQuantity = 99
 )
 
-// undoing is the status, inside this service, of an order whose failure is decided and not yet undone. To others it is pending.
-const undoing = "undoing"
-
 // order is an order as this service keeps it.
 type order struct {
 	id          string
@@ -39,7 +36,7 @@ type order struct {
 func newOrderID() string { return "ord_" + strings.ToLower(rand.Text()) }
 
 // settled tells whether nothing of the order is left to do or to undo.
-func (o *order) settled() bool { return o.status != contract.OrderPending && o.status != undoing }
+func (o *order) settled() bool { return o.status != contract.OrderPending }
 
 // quantities is what inventory and shipping need to know of the items.
 func (o *order) quantities() []contract.Item {
@@ -55,9 +52,6 @@ func (o *order) view() contract.Order {
 	view := contract.Order{
 		ID: o.id, Status: o.status, Items: o.items, TotalCents: o.totalCents, Currency: o.currency,
 		CreatedAt: o.createdAt, Shipment: o.shipment,
-	}
-	if o.status == undoing {
-		view.Status = contract.OrderPending
 	}
 	if o.problem != nil {
 		view.Reason = o.problem.Code

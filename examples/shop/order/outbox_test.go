@@ -24,54 +24,13 @@ func TestConfirmedOrderIsToldOf(t *testing.T) {
 	}
 }
 
-func TestFailedOrderHasNoShipment(t *testing.T) {
+func TestFailedOrderIsToldOf(t *testing.T) {
 	s := open(t)
-	s.set("commit", breaks) // after the shipment was booked
+	s.undo(t, `{"step": "commit"}`)
 	refused(t, s.place("k1", twoMugs), 503, "inventory-unavailable")
-	if o := s.latest(t); o.Shipment != nil {
-		t.Fatalf("kept with %+v", o.Shipment)
-	}
-	if failed := s.told(t)[1].data.Order; failed.Status != "failed" || failed.Shipment != nil {
+	if failed := s.told(t)[1].data.Order; failed.Status != "failed" || failed.Reason != "inventory-unavailable" || failed.Shipment != nil {
 		t.Fatalf("told %+v", failed)
 	}
-}
-
-func TestFailedOrderIsToldOfWhenItIsUndone(t *testing.T) {
-	s := open(t)
-	s.set("commit", breaksAfter)
-	s.set("refund", breaks)
-	refused(t, s.place("k1", twoMugs), 503, "inventory-unavailable")
-	id := s.latest(t).ID
-	s.expectTold(t, id, "order.placed")
-	s.mend()
-	if !s.settler.round(t.Context()) {
-		t.Fatal("not settled")
-	}
-	s.expectTold(t, id, "order.placed", "order.failed")
-	if failed := s.told(t)[1].data.Order; failed.Status != "failed" || failed.Reason != "inventory-unavailable" || failed.Shipment != nil {
-		t.Fatalf("failed: %+v", failed)
-	}
-}
-
-// Two replicas that find the same order open both take it to its end, and tell of it once.
-func TestEndIsToldOnce(t *testing.T) {
-	s := open(t)
-	s.set("ship", crash)
-	s.place("k1", twoMugs)
-	s.mend()
-	s = s.restart(t)
-	id := s.latest(t).ID
-	for range 2 {
-		o, err := s.store.find(t.Context(), id)
-		if err != nil {
-			t.Fatal(err)
-		}
-		o.status = contract.OrderPending // as it was when this replica read it
-		if err := s.checkout.run(t.Context(), o); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s.expectTold(t, id, "order.placed", "order.confirmed")
 }
 
 func TestNothingIsToldOfAnOrderThatIsNotStored(t *testing.T) {

@@ -4,37 +4,61 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 	"time"
 
 	"example.com/shop/contract"
 )
 
-// prices asks catalog what things cost. It changes nothing there, so it needs no journal.
+// pricesLast is how long a price that was asked for counts. It lets a burst of orders ask a few times, not once each.
+const pricesLast = 2 * time.Second
+
+// prices asks catalog what things cost. It changes nothing there.
 type prices struct {
 	catalog *contract.Client
 	timeout time.Duration
+
+	mu    sync.Mutex
+	known map[string]priced
+}
+
+type priced struct {
+	contract.Price
+	until time.Time
 }
 
 // apply puts names, prices and the total into an order.
 func (p *prices) apply(ctx context.Context, o *order) error {
-	byID, err := p.ask(ctx, o)
-	if err != nil {
+	if p.fill(o, time.Now()) {
+		return nil
+	}
+	if err := p.ask(ctx, o); err != nil {
 		return err
 	}
-	for i := range o.items {
-		item := &o.items[i]
-		price, found := byID[item.ProductID]
-		if !found {
-			return unavailable("catalog")
-		}
-		item.Name, item.PriceCents = price.Name, price.PriceCents
-		o.totalCents += int64(item.Quantity) * price.PriceCents
-		o.currency = price.Currency
+	if !p.fill(o, time.Time{}) {
+		return unavailable("catalog")
 	}
 	return nil
 }
 
-func (p *prices) ask(ctx context.Context, o *order) (map[string]contract.Price, error) {
+// fill puts prices into an order that are known and count at a time, and tells whether all do.
+func (p *prices) fill(o *order, at time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	o.totalCents = 0
+	for i := range o.items {
+		item := &o.items[i]
+		price, ok := p.known[item.ProductID]
+		if !ok || price.until.Before(at) {
+			return false
+		}
+		item.Name, item.PriceCents, o.currency = price.Name, price.PriceCents, price.Currency
+		o.totalCents += int64(item.Quantity) * price.PriceCents
+	}
+	return true
+}
+
+func (p *prices) ask(ctx context.Context, o *order) error {
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
 	var query contract.PriceQuery
@@ -46,16 +70,17 @@ func (p *prices) ask(ctx context.Context, o *order) (map[string]contract.Price, 
 	if problem, ok := errors.AsType[*contract.Problem](err); ok && problem.Code == "product-not-found" {
 		unknown := contract.NewProblem(http.StatusUnprocessableEntity, "unknown-product", problem.Detail)
 		unknown.Products = problem.Products
-		return nil, unknown
+		return unknown
 	}
 	if err != nil {
-		return nil, unavailable("catalog")
+		return unavailable("catalog")
 	}
-	byID := map[string]contract.Price{}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, price := range answer.Items {
-		byID[price.ID] = price
+		p.known[price.ID] = priced{price, time.Now().Add(pricesLast)}
 	}
-	return byID, nil
+	return nil
 }
 
 // unavailable is the problem of an order that another service could not help with.

@@ -1,17 +1,17 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"net/http"
 
 	"example.com/shop/contract"
 )
 
-// replay answers a request whose key was used before, and tells whether it has. Who asks for the same again gets the same answer. A
-// failed order, of which nothing is left, is the exception: its 503 said to try again, so its key does a new one.
-func (s *service) replay(ctx context.Context, w http.ResponseWriter, asked *order) (done bool, err error) {
-	before, err := s.store.byKey(ctx, asked.caller.ID, asked.key)
+// replay answers a request whose key was used before, and tells whether it has. Who asks for the same again gets the same answer,
+// for which it waits where the order is pending. A failed order, of which nothing is left, is the exception: its 503 said to try
+// again, so its key does a new one.
+func (s *service) replay(w http.ResponseWriter, r *http.Request, asked *order) (done bool, err error) {
+	before, err := s.store.byKey(r.Context(), asked.caller.ID, asked.key)
 	if errors.Is(err, errNoOrder) {
 		return false, nil
 	}
@@ -25,10 +25,15 @@ func (s *service) replay(ctx context.Context, w http.ResponseWriter, asked *orde
 	if before.status == contract.OrderFailed {
 		return false, nil
 	}
-	if before.status == contract.OrderPending {
-		w.Header().Set("Retry-After", "1")
-		return true, contract.NewProblem(http.StatusConflict, "order-in-progress",
-			"The order with this Idempotency-Key is being worked on. Ask again in a moment.")
+	if !before.settled() {
+		told := s.waiters.add(before.id)
+		defer s.waiters.remove(before.id, told)
+		if before, err = s.store.find(r.Context(), before.id); err == nil && !before.settled() { // not before somebody waits
+			before, err = s.wait(r.Context(), before, told)
+		}
+		if err != nil {
+			return true, err
+		}
 	}
 	w.Header().Set("Idempotency-Replayed", "true")
 	return true, answer(w, before)

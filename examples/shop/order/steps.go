@@ -1,93 +1,103 @@
 package main
 
 import (
-	"context"
+	"cmp"
+	"encoding/json"
 	"errors"
 	"net/http"
-	"net/url"
-	"time"
 
 	"example.com/shop/contract"
 )
 
-// step is one thing that an order asks of another service. Both ways are idempotent: doing twice is doing once, and an undo that
-// comes before its do keeps that from happening.
-type step struct {
-	name    string
-	service string
-	timeout time.Duration
-	refusal string // the code of the problem by which the service says no, having done nothing
-	do      func(context.Context, *order) error
-	undo    func(context.Context, *order) error // nil: undone with an earlier step
+// checkoutOrder is what the saga needs to know of an order: its first step asks for it.
+type checkoutOrder struct {
+	Items  []contract.Item    `json:"items"`
+	Charge contract.NewCharge `json:"charge"`
+	UserID string             `json:"user_id"`
 }
 
-// steps are what a checkout does, in this order. The order's id is the id of all that is made for it.
-func steps(d dependencies) []step {
-	return []step{
-		{
-			name: "reserve", service: "inventory", timeout: time.Second, refusal: "out-of-stock",
-			do: func(ctx context.Context, o *order) error {
-				return d.inventory.Do(ctx, http.MethodPut, at("/reservations/", o), contract.Reservation{Items: o.quantities()}, nil)
-			},
-			undo: func(ctx context.Context, o *order) error {
-				return d.inventory.Do(ctx, http.MethodDelete, at("/reservations/", o), nil, nil)
-			},
-		},
-		{
-			name: "charge", service: "payment", timeout: 3 * time.Second, refusal: "declined",
-			do: func(ctx context.Context, o *order) error {
-				charge := contract.NewCharge{OrderID: o.id, UserID: o.caller.ID, AmountCents: o.totalCents, Currency: o.currency}
-				return d.payment.Do(ctx, http.MethodPut, at("/charges/", o), charge, nil)
-			},
-			undo: func(ctx context.Context, o *order) error {
-				return d.payment.Do(ctx, http.MethodDelete, at("/charges/", o), nil, nil)
-			},
-		},
-		{
-			name: "ship", service: "shipping", timeout: time.Second,
-			do: func(ctx context.Context, o *order) error {
-				shipment := contract.NewShipment{OrderID: o.id, UserID: o.caller.ID, Items: o.quantities()}
-				o.shipment = &contract.Shipment{}
-				return d.shipping.Do(ctx, http.MethodPut, at("/shipments/", o), shipment, o.shipment)
-			},
-			undo: func(ctx context.Context, o *order) error {
-				return d.shipping.Do(ctx, http.MethodDelete, at("/shipments/", o), nil, nil)
-			},
-		},
-		{
-			name: "commit", service: "inventory", timeout: time.Second,
-			do: func(ctx context.Context, o *order) error {
-				return d.inventory.Do(ctx, http.MethodPost, at("/reservations/", o)+"/commit", nil, nil)
-			},
-		},
+// begin answers the first step of an order's saga.
+func (s *service) begin(w http.ResponseWriter, r *http.Request) error {
+	o, err := s.store.find(r.Context(), r.PathValue("id"))
+	if errors.Is(err, errNoOrder) {
+		return contract.NotFound("order", r.PathValue("id"))
 	}
+	if err != nil {
+		return err
+	}
+	return contract.WriteJSON(w, http.StatusOK, checkoutOrder{
+		Items:  o.quantities(),
+		Charge: contract.NewCharge{OrderID: o.id, UserID: o.caller.ID, AmountCents: o.totalCents, Currency: o.currency},
+		UserID: o.caller.ID,
+	})
 }
 
-func at(collection string, o *order) string { return collection + url.PathEscape(o.id) }
-
-// try does the step for an order. It fails with the problem that the order then has, and tells whether the service refused: then
-// it has done nothing. After any other failure, a timeout among them, it may have.
-func (s step) try(ctx context.Context, o *order) (problem *contract.Problem, refused bool, cause error) {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	err := s.do(ctx, o)
-	if err == nil {
-		return nil, false, nil
+// confirm answers the last step: all is done.
+func (s *service) confirm(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		Shipment *contract.Shipment `json:"shipment"`
 	}
-	if said, ok := errors.AsType[*contract.Problem](err); ok && s.refusal != "" && said.Code == s.refusal {
-		refusal := contract.NewProblem(said.Status, said.Code, said.Detail)
+	if err := contract.ReadJSON(w, r, &in); err != nil {
+		return err
+	}
+	return s.end(w, r, func(o *order) {
+		o.status, o.shipment = contract.OrderConfirmed, in.Shipment
+	})
+}
+
+// failure is why a saga was undone, as the platform tells it.
+type failure struct {
+	Step string          `json:"step"`
+	Body json.RawMessage `json:"body"` // the step's answer
+}
+
+// fail answers the undo of the first step, which comes last: all else is undone.
+func (s *service) fail(w http.ResponseWriter, r *http.Request) error {
+	var in failure
+	if err := contract.ReadJSON(w, r, &in); err != nil {
+		return err
+	}
+	problem := in.problem()
+	return s.end(w, r, func(o *order) {
+		o.problem, o.status = problem, outcome(problem)
+	})
+}
+
+// services are whom the steps call.
+var services = map[string]string{"reserve": "inventory", "charge": "payment", "ship": "shipping", "commit": "inventory"}
+
+// statuses are how a customer is answered when a service has said no.
+var statuses = map[string]int{"out-of-stock": http.StatusConflict, "declined": http.StatusPaymentRequired}
+
+// problem is what the customer hears of a failure.
+func (f failure) problem() *contract.Problem {
+	var said contract.Problem
+	_ = json.Unmarshal(f.Body, &said) // whatever else was answered says nothing to a customer
+	if status := statuses[said.Code]; status != 0 {
+		refusal := contract.NewProblem(status, said.Code, said.Detail)
 		refusal.Products = said.Products
-		return refusal, true, err
+		return refusal
 	}
-	return unavailable(s.service), false, err
+	return unavailable(cmp.Or(services[f.Step], "checkout"))
 }
 
-// revert undoes the step for an order.
-func (s step) revert(ctx context.Context, o *order) error {
-	if s.undo == nil {
-		return nil
+// end ends an order, once, and tells those who wait for it.
+func (s *service) end(w http.ResponseWriter, r *http.Request, how func(*order)) error {
+	id := r.PathValue("id")
+	o, err := s.store.find(r.Context(), id)
+	if errors.Is(err, errNoOrder) {
+		return contract.NotFound("order", id)
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	return s.undo(ctx, o)
+	if err != nil {
+		return err
+	}
+	if !o.settled() {
+		how(o)
+		if err := s.store.end(r.Context(), o); err != nil {
+			return err
+		}
+	}
+	s.waiters.tell(id)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }

@@ -15,25 +15,16 @@ var (
 	errKeyTaken = errors.New("the idempotency key is taken")
 )
 
-// store keeps orders. The journal of their steps is in journal.go.
-type store struct{ db *sql.DB }
-
-// inTx runs work in a transaction, which is committed if work succeeds.
-func (s store) inTx(ctx context.Context, work func(*sql.Tx) error) error {
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
-	if err := work(tx); err != nil {
-		return err
-	}
-	return tx.Commit()
+// store keeps orders.
+type store struct {
+	db    *sql.DB
+	write *writer
 }
 
 // create adds a pending order and tells of it. A failed order gives up its key for it; any other that has the key makes it fail with errKeyTaken.
 func (s store) create(ctx context.Context, o *order) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
+	ctx = context.WithoutCancel(ctx)
+	return s.write.do(func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `
 			UPDATE orders SET idempotency_key = NULL WHERE user_id = ? AND idempotency_key = ? AND status = ?`,
 			o.caller.ID, o.key, contract.OrderFailed)

@@ -3,10 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -14,63 +12,39 @@ import (
 	"example.com/shop/contract"
 )
 
-// fault is a way in which a call goes wrong.
-type fault string
-
-const (
-	refuses     fault = "refuses"         // with the step's own problem
-	breaks      fault = "breaks"          // 500, and nothing is done
-	breaksAfter fault = "breaks after"    // 500, and it is done
-	hangs       fault = "hangs"           // no answer, and nothing is done
-	hangsAfter  fault = "hangs after"     // no answer, and it is done
-	hangsUp     fault = "hangs up"        // the connection ends, and nothing is done
-	hangsUpDone fault = "hangs up after"  // the connection ends, and it is done
-	late        fault = "late"            // no answer, and it is done only after the undo has come
-	crash       fault = "crash"           // the order service dies during the call, and nothing is done
-	crashAfter  fault = "crash after"     // the order service dies during the call, and it is done
-	garbage     fault = "answers garbage" // 200, in HTML, and it is done
-)
-
-// world is all the services that order calls, in memory. What they are asked for is an action on a kind of thing.
+// world is all that order calls: the catalog, and a platform that runs sagas. A saga is run at once, as w.saga says, when it is
+// started for the first time.
 type world struct {
 	url string
 
 	mu     sync.Mutex
-	states map[string]string        // "reservation ord_1" → open, committed, live or undone
-	faults map[string]func() fault  // by action
-	plug   func()                   // kills the order service
-	seen   []string                 // actions, in the order of their coming
-	heads  map[string]http.Header   // the last headers of an action
-	waits  map[string]chan struct{} // closed when an undo has come, by thing
+	order  http.Handler // the service, for the steps that it answers
+	saga   func(id string)
+	starts map[string]int         // by order
+	heads  map[string]http.Header // the last headers of a call
+	broken map[string]string      // how a call goes wrong
 	later  sync.WaitGroup
 }
 
-// actions are what the world can be asked for.
-var actions = []struct{ name, pattern, kind, from, to string }{
-	{"reserve", "PUT /inventory/reservations/{id}", "reservation", "", "open"},
-	{"commit", "POST /inventory/reservations/{id}/commit", "reservation", "open", "committed"},
-	{"release", "DELETE /inventory/reservations/{id}", "reservation", "", "undone"},
-	{"charge", "PUT /payment/charges/{id}", "charge", "", "live"},
-	{"refund", "DELETE /payment/charges/{id}", "charge", "", "undone"},
-	{"ship", "PUT /shipping/shipments/{id}", "shipment", "", "live"},
-	{"recall", "DELETE /shipping/shipments/{id}", "shipment", "", "undone"},
-}
+// How a call goes wrong.
+const (
+	breaks      = "breaks"         // 500, and nothing is done
+	breaksAfter = "breaks after"   // 500, and it is done
+	hangsUp     = "hangs up"       // the connection ends, and nothing is done
+	hangsUpDone = "hangs up after" // the connection ends, and it is done
+	garbage     = "garbage"        // 200, in HTML
+)
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{
-		states: map[string]string{}, faults: map[string]func() fault{}, heads: map[string]http.Header{},
-		waits: map[string]chan struct{}{},
-	}
+	w := &world{starts: map[string]int{}, heads: map[string]http.Header{}, broken: map[string]string{}}
+	w.saga = func(id string) { w.succeed(t, id) }
 	mux := http.NewServeMux()
-	for _, a := range actions {
-		mux.HandleFunc(a.pattern, func(rw http.ResponseWriter, r *http.Request) {
-			thing := a.kind + " " + r.PathValue("id")
-			w.answer(rw, r, a.name, thing, func() int { return w.move(thing, a.from, a.to) })
-		})
-	}
 	mux.HandleFunc("POST /catalog/internal/prices", func(rw http.ResponseWriter, r *http.Request) {
-		w.answer(rw, r, "prices", "", func() int { return w.price(rw, r) })
+		w.answer(rw, r, "prices", price)
+	})
+	mux.HandleFunc("POST /banyan/v1/sagas/checkout", func(rw http.ResponseWriter, r *http.Request) {
+		w.answer(rw, r, "start", w.start)
 	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(func() { server.CloseClientConnections(); server.Close(); w.later.Wait() })
@@ -78,144 +52,108 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// clients are order's clients for this world.
-func (w *world) clients() dependencies {
+// dependencies are order's clients for this world.
+func (w *world) dependencies() dependencies {
 	others, _ := dependenciesFrom(func(name string) string {
 		return w.url + "/" + strings.ToLower(strings.TrimSuffix(name, "_URL"))
 	})
 	return others
 }
 
-// set makes an action go wrong from now on; no fault makes it go right.
-func (w *world) set(action string, f fault) { w.vary(action, func() fault { return f }) }
-
-func (w *world) vary(action string, f func() fault) {
+// set makes a call go wrong from now on; "" makes it go right.
+func (w *world) set(call, how string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.faults[action] = f
+	w.broken[call] = how
 }
 
-// mend makes everything go right.
-func (w *world) mend() {
+// sagas says how sagas go from now on.
+func (w *world) sagas(how func(id string)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	clear(w.faults)
+	w.saga = how
 }
 
-// answer does what is asked for, in the way that the action's fault has it.
-func (w *world) answer(rw http.ResponseWriter, r *http.Request, action, thing string, do func() int) {
-	switch f := w.note(r, action); f {
-	case refuses:
-		refuse(rw, action)
+func (w *world) answer(rw http.ResponseWriter, r *http.Request, call string, do http.HandlerFunc) {
+	w.mu.Lock()
+	w.heads[call] = r.Header
+	how := w.broken[call]
+	w.mu.Unlock()
+	switch how {
 	case breaks:
 		rw.WriteHeader(500)
 	case breaksAfter:
-		do()
+		do(httptest.NewRecorder(), r)
 		rw.WriteHeader(500)
+	case hangsUp:
+		panic(http.ErrAbortHandler)
+	case hangsUpDone:
+		do(httptest.NewRecorder(), r)
+		panic(http.ErrAbortHandler)
 	case garbage:
-		do()
 		_, _ = rw.Write([]byte("<html>"))
-	case hangs:
-		w.hold(r)
-	case hangsAfter:
-		do()
-		w.hold(r)
-	case hangsUp, crash:
-		w.pull(f)
-		panic(http.ErrAbortHandler)
-	case hangsUpDone, crashAfter:
-		do()
-		w.pull(f)
-		panic(http.ErrAbortHandler)
-	case late:
-		w.later.Go(func() { <-w.undone(thing); do() })
-		w.hold(r)
 	default:
-		w.reply(rw, action, do())
+		do(rw, r)
 	}
 }
 
-// note keeps that a call came, and tells how it is to go wrong.
-func (w *world) note(r *http.Request, action string) fault {
+// start is the platform's answer to whoever starts a saga.
+func (w *world) start(rw http.ResponseWriter, r *http.Request) {
+	var in struct{ Order string }
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || in.Order == "" || r.Header.Get("Idempotency-Key") != in.Order {
+		rw.WriteHeader(422)
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.seen = append(w.seen, action)
-	w.heads[action] = r.Header
-	if f := w.faults[action]; f != nil {
-		return f()
+	w.starts[in.Order]++
+	if w.starts[in.Order] == 1 {
+		saga := w.saga
+		w.later.Go(func() { saga(in.Order) })
+		rw.WriteHeader(201)
 	}
-	return ""
+	_, _ = fmt.Fprintf(rw, `{"id": "saga-of-%s"}`, in.Order)
 }
 
-// hold waits until the caller has given up.
-func (w *world) hold(r *http.Request) {
-	_, _ = io.Copy(io.Discard, r.Body) // the server only sees a caller leave once it has read all of the request
-	<-r.Context().Done()
-}
-
-func (w *world) pull(f fault) {
-	if f == crash || f == crashAfter {
-		w.plug()
-	}
-}
-
-func refuse(rw http.ResponseWriter, action string) {
-	problem := contract.NewProblem(409, "out-of-stock", "There is none left.")
-	problem.Products = []string{"mug"}
-	if action == "charge" {
-		problem = contract.NewProblem(402, "declined", "The bank declined.")
-	}
-	rw.WriteHeader(problem.Status)
-	_ = json.NewEncoder(rw).Encode(problem)
-}
-
-func (w *world) reply(rw http.ResponseWriter, action string, status int) {
-	switch {
-	case status == 0: // it has answered by itself
-	case status == 409:
-		rw.WriteHeader(409)
-		_ = json.NewEncoder(rw).Encode(contract.NewProblem(409, "cancelled", "It was undone."))
-	case action == "ship":
-		_ = json.NewEncoder(rw).Encode(contract.Shipment{ID: "s", Tracking: "T1", State: "preparing"})
-	default:
-		rw.WriteHeader(status)
-	}
-}
-
-// move takes a thing to a state. What is undone stays undone, and what is further along stays there.
-func (w *world) move(thing, from, to string) int {
+// step calls the service as the platform does.
+func (w *world) step(method, path, body string) *httptest.ResponseRecorder {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	switch now := w.states[thing]; {
-	case to == "undone":
-		if now != to {
-			close(w.wait(thing))
+	h := w.order
+	w.mu.Unlock()
+	recorder := httptest.NewRecorder()
+	h.ServeHTTP(recorder, httptest.NewRequest(method, path, strings.NewReader(body)))
+	return recorder
+}
+
+// succeed runs a saga whose steps all succeed.
+func (w *world) succeed(t *testing.T, id string) {
+	t.Helper()
+	var o checkoutOrder
+	answer := w.step("GET", "/internal/orders/"+id, "")
+	if err := json.Unmarshal(answer.Body.Bytes(), &o); err != nil || o.Charge.OrderID != id || o.Charge.AmountCents <= 0 || len(o.Items) == 0 {
+		t.Errorf("the first step of order %s: %d %s", id, answer.Code, answer.Body)
+	}
+	for range 2 { // the answer to the first is lost
+		if answer := w.step("POST", "/internal/orders/"+id+"/confirm", `{"shipment": {"id": "s", "tracking": "T1", "state": "preparing"}}`); answer.Code != 204 {
+			t.Errorf("the last step of order %s: %d %s", id, answer.Code, answer.Body)
 		}
-		w.states[thing] = to
-	case now == "undone":
-		return 409
-	case now == from:
-		w.states[thing] = to
 	}
-	return 204
 }
 
-// wait is the channel that is closed when the undo of a thing comes.
-func (w *world) wait(thing string) chan struct{} {
-	if w.waits[thing] == nil {
-		w.waits[thing] = make(chan struct{})
-	}
-	return w.waits[thing]
-}
-
-func (w *world) undone(thing string) <-chan struct{} {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.wait(thing)
+// undo makes sagas that are undone, because of a failure.
+func (w *world) undo(t *testing.T, failure string) {
+	t.Helper()
+	w.sagas(func(id string) {
+		for range 2 {
+			if answer := w.step("POST", "/internal/orders/"+id+"/fail", failure); answer.Code != 204 {
+				t.Errorf("the undo of order %s: %d %s", id, answer.Code, answer.Body)
+			}
+		}
+	})
 }
 
 // price knows a mug and a pen.
-func (w *world) price(rw http.ResponseWriter, r *http.Request) int {
+func price(rw http.ResponseWriter, r *http.Request) {
 	var query contract.PriceQuery
 	_ = json.NewDecoder(r.Body).Decode(&query)
 	known := map[string]int64{"mug": 1600, "pen": 250}
@@ -226,34 +164,16 @@ func (w *world) price(rw http.ResponseWriter, r *http.Request) int {
 			problem.Products = []string{id}
 			rw.WriteHeader(404)
 			_ = json.NewEncoder(rw).Encode(problem)
-			return 0
+			return
 		}
 		prices = append(prices, contract.Price{ID: id, Name: "A " + id, PriceCents: known[id], Currency: "EUR"})
 	}
 	_ = json.NewEncoder(rw).Encode(contract.ListOf(prices))
-	return 0
 }
 
-// left names what stands of an order in the other services; of all orders if id is empty.
-func (w *world) left(id string) []string {
+// started tells how often the saga of an order was started.
+func (w *world) started(id string) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	var left []string
-	for thing, state := range w.states {
-		if state != "undone" && strings.HasSuffix(thing, id) {
-			left = append(left, fmt.Sprintf("%s: %s", strings.Fields(thing)[0], state))
-		}
-	}
-	slices.Sort(left)
-	return left
-}
-
-// whole is what stands of a confirmed order.
-var whole = []string{"charge: live", "reservation: committed", "shipment: live"}
-
-func (w *world) expectLeft(t *testing.T, id string, want []string) {
-	t.Helper()
-	if left := w.left(id); !slices.Equal(left, want) {
-		t.Fatalf("of the order stands %v, want %v", left, want)
-	}
+	return w.starts[id]
 }

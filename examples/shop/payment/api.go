@@ -54,7 +54,7 @@ func answer(w http.ResponseWriter, status int, in contract.NewCharge, charge con
 	case contract.ChargeRefunded, contract.ChargeCancelled:
 		return contract.NewProblem(http.StatusConflict, "cancelled", "This charge was undone.")
 	case contract.ChargeDeclined:
-		return contract.NewProblem(http.StatusPaymentRequired, "declined", "The bank declined the payment.")
+		return contract.No(w, "declined", "The bank declined the payment.")
 	}
 	if charge.OrderID != in.OrderID || charge.AmountCents != in.AmountCents || charge.Currency != in.Currency {
 		return contract.NewProblem(http.StatusUnprocessableEntity, "charge-differs", "This id was used for another charge.")

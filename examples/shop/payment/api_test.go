@@ -112,9 +112,9 @@ func TestBankModes(t *testing.T) {
 	expect(t, h, "")
 
 	call[any](t, h, 200, "PUT", "/bank", `{"mode": "decline"}`)
-	call[any](t, h, 402, "PUT", "/charges/c1", ten)
+	call[any](t, h, 409, "PUT", "/charges/c1", ten)
 	call[any](t, h, 200, "PUT", "/bank", `{"mode": "ok"}`)
-	if problem := call[contract.Problem](t, h, 402, "PUT", "/charges/c1", ten); problem.Code != "declined" {
+	if problem := call[contract.Problem](t, h, 409, "PUT", "/charges/c1", ten); problem.Code != "declined" {
 		t.Fatalf("a declined charge, asked again: %+v", problem)
 	}
 	expect(t, h, "c1 declined")

@@ -23,12 +23,21 @@ func (s store) find(ctx context.Context, id string) (charge contract.Charge, fou
 	return charge, err == nil, err
 }
 
-// add books a charge, unless the id has come to be known while the bank was asked: then that row stands, and is given. An undo that
-// overtook its charge is such a row.
+// add books a charge and tells of it, unless the id has come to be known while the bank was asked: then that row stands, and is
+// given. An undo that overtook its charge is such a row.
 func (s store) add(ctx context.Context, id string, in contract.NewCharge, state string) (contract.Charge, error) {
-	_, err := s.db.ExecContext(ctx, `
-		INSERT INTO charges (id, order_id, user_id, amount_cents, currency, state) VALUES (?, ?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO NOTHING`, id, in.OrderID, in.UserID, in.AmountCents, in.Currency, state)
+	err := s.inTx(ctx, func(tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, `
+			INSERT INTO charges (id, order_id, user_id, amount_cents, currency, state) VALUES (?, ?, ?, ?, ?, ?)
+			ON CONFLICT (id) DO NOTHING`, id, in.OrderID, in.UserID, in.AmountCents, in.Currency, state)
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil || n == 0 || state != contract.ChargeCharged {
+			return err
+		}
+		return publish(ctx, tx, contract.TopicPaymentCharged, id)
+	})
 	if err != nil {
 		return contract.Charge{}, err
 	}
@@ -39,12 +48,45 @@ func (s store) add(ctx context.Context, id string, in contract.NewCharge, state 
 	return charge, err
 }
 
-// undo refunds a charge, or leaves a mark that stops one that is still to come.
+// undo refunds a charge and tells of it, or leaves a mark that stops one that is still to come.
 func (s store) undo(ctx context.Context, id string) error {
-	_, err := s.db.ExecContext(ctx, `
-		INSERT INTO charges (id, order_id, user_id, amount_cents, currency, state) VALUES (?, '', '', 0, '', 'cancelled')
-		ON CONFLICT (id) DO UPDATE SET state = CASE state WHEN 'charged' THEN 'refunded' WHEN 'declined' THEN 'cancelled' ELSE state END`, id)
+	return s.inTx(ctx, func(tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, `UPDATE charges SET state = 'refunded' WHERE id = ? AND state = 'charged'`, id)
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil {
+			return err
+		} else if n > 0 {
+			return publish(ctx, tx, contract.TopicPaymentRefunded, id)
+		}
+		_, err = tx.ExecContext(ctx, `
+			INSERT INTO charges (id, order_id, user_id, amount_cents, currency, state) VALUES (?, '', '', 0, '', 'cancelled')
+			ON CONFLICT (id) DO UPDATE SET state = 'cancelled' WHERE state = 'declined'`, id)
+		return err
+	})
+}
+
+// publish tells of a charge if, and only if, the transaction that changes it is committed.
+func publish(ctx context.Context, tx *sql.Tx, topic, id string) error {
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO outbox (topic, subject, data, attributes)
+		SELECT ?1, order_id, json_object('id', id, 'order_id', order_id, 'user_id', user_id, 'amount_cents', amount_cents, 'currency', currency), ?3
+		FROM charges WHERE id = ?2`, topic, id, contract.EventAttributes(ctx))
 	return err
+}
+
+// inTx runs work in a transaction, which is committed if work succeeds.
+func (s store) inTx(ctx context.Context, work func(*sql.Tx) error) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
+	if err := work(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
 }
 
 // list gives all charges, or those of one order.

@@ -18,8 +18,14 @@ type Abilities struct {
 	// Replay: Read, Find, and Open from any position. Without it a cursor gives what
 	// comes after the group was made known to Ensure, and Read gives nothing.
 	Replay bool
+	// Open is how many records a cursor gives while none of them is Done; zero: as
+	// many as there are.
+	Open int
 	// Retention: Topic.MaxAge and MaxBytes are kept to.
 	Retention bool
+	// Gapless: the offsets of events follow each other, and where they do not, events
+	// are lost, and a person knows it.
+	Gapless bool
 	// Refuse: a full topic can refuse events rather than lose its oldest.
 	Refuse bool
 }
@@ -40,6 +46,9 @@ type Topic struct {
 	Dedup time.Duration
 	// Groups are the subscriptions, for engines that copy events to each.
 	Groups []string
+	// Begun are those of Groups that had a place in the topic before. What an engine
+	// keeps for one of them alone must be there; if it is not, that is damage.
+	Begun []string
 	// Known are ends of the topic that were seen earlier (Range.End). A topic that
 	// ends before them has lost what it acknowledged, which is damage.
 	Known []Position
@@ -67,8 +76,11 @@ type Range struct{ Start, End Position }
 type Stat struct {
 	Partitions []Range // by number; at least one
 	Bytes      int64   // what it takes up, about
-	Health     Health
-	Why        error // nil when OK
+	// Waiting is, where a topic cannot be replayed, how many records each group was
+	// not given yet. Partitions is one that is empty, then.
+	Waiting map[string]uint64
+	Health  Health
+	Why     error // nil when OK
 }
 
 // Engine keeps topics. All methods may be called concurrently.
@@ -111,7 +123,8 @@ type Engine interface {
 type Cursor interface {
 	// Next waits until there is a record and returns at least one and at most most, in the
 	// partition's order. It returns the context's error when that ends, and ErrGone
-	// when retention overtook the cursor.
+	// when retention overtook the cursor. Without Abilities.Replay, what is not
+	// Done comes again after an error.
 	Next(ctx context.Context, most int) ([]Stored, error)
 	// Done says that records need not come again, in any order. The engine may
 	// forget it when it crashes.

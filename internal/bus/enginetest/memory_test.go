@@ -12,6 +12,13 @@ import (
 // survivor is an engine of which Close is not the end, as if there were storage behind it.
 type survivor struct{ *enginetest.Memory }
 
+func TestQueue(t *testing.T) {
+	enginetest.Run(t, func(testing.TB) enginetest.Subject {
+		q := enginetest.NewQueue()
+		return enginetest.Subject{Open: func(testing.TB) engine.Engine { return q }, Crash: func(engine.Engine) {}, Topic: "queue"}
+	})
+}
+
 func TestMemory(t *testing.T) {
 	enginetest.Run(t, func(testing.TB) enginetest.Subject {
 		now := &atomic.Int64{}

@@ -142,7 +142,8 @@ func (h *harness) all() (all []engine.Stored) {
 	return all
 }
 
-// drain reads by a cursor until nothing more comes, for engines that cannot do otherwise.
+// drain reads by a cursor until nothing more comes, for engines that cannot do
+// otherwise. What it read is Done, or they might not give the rest.
 func (h *harness) drain() (all []engine.Stored) {
 	h.Helper()
 	c := h.open(nil)
@@ -158,6 +159,13 @@ func (h *harness) drain() (all []engine.Stored) {
 			h.Fatal(err)
 		}
 		all = append(all, got...)
+		var done []engine.Position
+		for _, g := range got {
+			done = append(done, g.Position)
+		}
+		if err := c.Done(h.Context(), done); err != nil {
+			h.Fatal(err)
+		}
 	}
 }
 

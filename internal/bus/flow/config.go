@@ -14,7 +14,8 @@ type Config struct {
 	// if that is less.
 	First, Most time.Duration
 	// KeepBodies: what was read cannot be read again (engine.Abilities.Replay is
-	// false). Then only MaxOpen bounds memory, and progress may not name what is open.
+	// false). Then only MaxOpen bounds memory, and what was open when progress was
+	// saved comes again from the cursor. It holds up nothing if it does not.
 	KeepBodies bool
 
 	MaxOpen      int // records read and not done; then no more are read

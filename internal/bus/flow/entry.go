@@ -38,6 +38,7 @@ type entry struct {
 	keyed  bool
 	wanted bool // in Flow.wanted
 	asked  bool // in a Step.Load
+	absent bool // it has to come again from the cursor
 }
 
 // weight is what bodies are counted in.
@@ -206,6 +207,7 @@ func (f *Flow) remove(e *entry) {
 	f.move(e, over)
 	e.record = nil
 	delete(f.open, e.at)
+	f.came(e)
 	f.partition(e.at.Partition).unlink(e)
 	if e.asked {
 		e.asked = false
@@ -227,6 +229,14 @@ func (f *Flow) remove(e *entry) {
 		return
 	}
 	f.first(next)
+}
+
+// came notes that an entry is not waited for any more.
+func (f *Flow) came(e *entry) {
+	if e.absent {
+		e.absent = false
+		f.absent--
+	}
 }
 
 // line gives places to what was restored, in order, as far as keys are known.

@@ -19,6 +19,7 @@ type Flow struct {
 	open       map[engine.Position]*entry
 	keys       map[uint64]*entry // the last open entry of each key
 	restoring  []*entry          // not in line yet, since the key of the first is not known
+	absent     int               // open, and did not come again
 	trouble    map[engine.Position]Trouble
 
 	ready   queue    // what can be sent
@@ -90,6 +91,10 @@ func New(now time.Time, config Config, progress Progress, trouble []Trouble, ran
 	for _, run := range progress.Open {
 		for offset := run.Offset; offset-run.Offset < run.Count; offset++ {
 			e := f.add(engine.Position{Partition: run.Partition, Offset: offset})
+			if e.absent = f.config.KeepBodies; e.absent {
+				f.absent++
+				continue
+			}
 			f.restoring = append(f.restoring, e)
 			f.want(e)
 		}
@@ -182,8 +187,11 @@ func (f *Flow) room() int {
 	if ahead.bytes >= f.config.AheadBytes {
 		return 0
 	}
-	return max(0, min(f.config.AheadRecords-ahead.records, f.config.MaxOpen-len(f.open)))
+	return max(0, min(f.config.AheadRecords-ahead.records, f.config.MaxOpen-f.here()))
 }
+
+// here is how much of what is open is known to be there.
+func (f *Flow) here() int { return len(f.open) - f.absent }
 
 func (f *Flow) wake(now time.Time) time.Time {
 	switch {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"slices"
 
 	"github.com/banyanrun/banyan/internal/bus/engine"
 )
@@ -48,6 +49,19 @@ func (p *Progress) add(at engine.Position) {
 		}
 	}
 	p.Open = append(p.Open, Run{Position: at, Count: 1})
+}
+
+// Low returns for each partition the position up to which everything is done.
+func (p *Progress) Low() []engine.Position {
+	low := slices.Clone(p.Next)
+	for _, run := range p.Open {
+		for i := range low {
+			if low[i].Partition == run.Partition {
+				low[i].Offset = min(low[i].Offset, run.Offset-1)
+			}
+		}
+	}
+	return low
 }
 
 // Low returns for each partition the position up to which everything is done.

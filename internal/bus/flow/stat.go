@@ -41,7 +41,7 @@ func (f *Flow) Stat(now time.Time) Stat {
 		s.Condition, s.Until = Held, f.hold
 	case f.probe.wait > 0:
 		s.Condition, s.Until = Probing, f.probe.at
-	case len(f.open) >= f.config.MaxOpen:
+	case f.here() >= f.config.MaxOpen:
 		s.Condition = Blocked
 	}
 	return s

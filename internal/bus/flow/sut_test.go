@@ -24,7 +24,6 @@ type sut struct {
 	published map[int32]uint64
 	pending   []engine.Position // loads that are not answered yet
 	slow      bool              // whether they stay so
-	crashed   bool
 }
 
 var start = time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
@@ -82,7 +81,11 @@ func (s *sut) settle(t *rapid.T) {
 		if step.Read > 0 {
 			s.largest = max(s.largest, step.Read)
 			records := s.unread(step.Read)
-			s.flow.Take(records)
+			for _, at := range s.flow.Take(records) {
+				if r := s.find(at); !r.done {
+					t.Fatalf("%v is passed over as done", at)
+				}
+			}
 			for _, r := range records {
 				s.answered(r.Position) // by the cursor, if it was to be loaded
 			}
@@ -111,7 +114,7 @@ func (s *sut) loads(t *rapid.T, loads []engine.Position) {
 			t.Fatalf("%v is to be loaded twice", at)
 		}
 	}
-	if s.config.KeepBodies && !s.crashed {
+	if s.config.KeepBodies {
 		t.Fatalf("%v is to be loaded, and its body should have been kept", loads)
 	}
 	ahead := s.flow.ready.weight
@@ -156,7 +159,7 @@ func (s *sut) send(t *rapid.T, d Delivery) {
 
 // complete: nothing that may be sent is left, unless it was not read since too much is open.
 func (s *sut) complete(t *rapid.T, step Step) {
-	full := len(s.flow.open) >= s.config.MaxOpen
+	full := s.flow.here() >= s.config.MaxOpen
 	for _, r := range s.records {
 		_, open := s.flow.open[r.Position]
 		if s.why(r) == "" && (open || !full) {
@@ -172,7 +175,7 @@ func (s *sut) complete(t *rapid.T, step Step) {
 
 func (s *sut) bounds(t *rapid.T) {
 	f := s.flow
-	if n := len(f.open); n > s.config.MaxOpen {
+	if n := f.here(); n > s.config.MaxOpen {
 		t.Fatalf("%d open", n)
 	}
 	if f.busy != s.busy() {
@@ -313,14 +316,14 @@ func (s *sut) crash(*rapid.T) {
 		r.done, r.flying, r.dead = isDone(s.saved, r.Position), false, false
 		r.attempts, r.notBefore = trouble.Attempts, trouble.NotBefore
 		for _, next := range s.saved.Next {
-			if next.Partition == r.Partition && r.Offset <= next.Offset {
+			if next.Partition == r.Partition && r.Offset <= next.Offset && !s.config.KeepBodies {
 				s.reading[r.Partition]++
 			}
 		}
 	}
 	s.paused, s.gone, s.hold = false, false, time.Time{}
 	s.probing, s.probe, s.probeWait = false, nil, 0
-	s.pending, s.crashed = nil, true
+	s.pending = nil
 	s.flow = New(s.now, s.config, s.saved, s.trouble, s.random)
 }
 

@@ -61,13 +61,15 @@ func (f *Flow) add(at engine.Position) *entry {
 }
 
 // Take takes records from the cursor or of a Step.Load. Those of a partition come
-// in its order when they are new; those that are done or known are passed over.
-func (f *Flow) Take(records []engine.Stored) {
+// in its order when they are new; those that are known are passed over, and those
+// that are done as well, which are returned.
+func (f *Flow) Take(records []engine.Stored) (done []engine.Position) {
 	for i := range records {
 		r := &records[i]
 		e := f.open[r.Position]
 		if e == nil {
 			if r.Offset <= f.partition(r.Partition).next {
+				done = append(done, r.Position)
 				continue
 			}
 			e = f.add(r.Position)
@@ -79,8 +81,10 @@ func (f *Flow) Take(records []engine.Stored) {
 			e.asked = false
 			f.asked--
 		}
+		f.came(e)
 		f.fill(e, r.Record)
 	}
+	return done
 }
 
 // fill gives an entry its body, if it has none, and what follows from that.

@@ -17,7 +17,7 @@ func because(code fault.Code, sentinel, cause error, where string) *fault.Error 
 
 func damaged(where, format string, args ...any) error {
 	return because(fault.Damaged, engine.ErrDamaged, fmt.Errorf(format, args...), where).
-		Fix("while the app is down, restore the directory of the bus from a backup, or move it away: all topics then begin anew, without their events")
+		Fix("restore the directory of the bus from a backup while the app is down, or see with `banyan events repair` what is lost, and give it up")
 }
 
 func stopped(where string, cause error) error {

@@ -12,11 +12,12 @@ import (
 // A segment's layout, little-endian; checksums are CRC-32C.
 //
 //	header  magic 8 | number 8 | size 8 | salt 8 | zero 28 | checksum of these 4
-//	group   salt 8 | first offset 8 | records 4 | bytes of records, padded 4 | zero 4 | checksum of these 4
+//	group   salt 8 | first offset 8 | records 4 | bytes of records, padded 4 | kind 4 | checksum of these 4
 //	record  checksum of the offset and the rest 4 | bytes of the rest 4 | time 8 | dedup 8 | id 16 |
 //	        key | number of attributes | their names and values | data
 //
-// Groups and records begin at multiples of 8. Lengths within a record are
+// The kind is 0, or 1 for a hole: its records are lost, as a person knows, and its
+// bytes mean nothing. Groups and records begin at multiples of 8. Lengths within a record are
 // uvarints. The salt is random, so no event can hold what looks like a group.
 const (
 	headerSize = 64
@@ -62,6 +63,7 @@ type group struct {
 	first   uint64
 	records uint32
 	bytes   uint32
+	hole    bool
 }
 
 func (g group) last() uint64 { return g.first + uint64(g.records) - 1 }
@@ -73,6 +75,9 @@ func (g group) put(b []byte, salt uint64) {
 	order.PutUint32(b[16:], g.records)
 	order.PutUint32(b[20:], g.bytes)
 	order.PutUint32(b[24:], 0)
+	if g.hole {
+		order.PutUint32(b[24:], 1)
+	}
 	order.PutUint32(b[28:], checksum(b[:28]))
 }
 
@@ -80,7 +85,7 @@ func parseGroup(b []byte, salt uint64) (group, bool) {
 	if len(b) < groupSize || order.Uint64(b) != salt || checksum(b[:28]) != order.Uint32(b[28:]) {
 		return group{}, false
 	}
-	return group{first: order.Uint64(b[8:]), records: order.Uint32(b[16:]), bytes: order.Uint32(b[20:])}, true
+	return group{first: order.Uint64(b[8:]), records: order.Uint32(b[16:]), bytes: order.Uint32(b[20:]), hole: order.Uint32(b[24:]) == 1}, true
 }
 
 // sizeOf returns at least what a record takes up, encoded.

@@ -65,7 +65,7 @@ func New(c Config) *Journal {
 
 // Can implements engine.Engine.
 func (j *Journal) Can() engine.Abilities {
-	return engine.Abilities{Dedup: 7 * 24 * time.Hour, Replay: true, Retention: true, Refuse: true}
+	return engine.Abilities{Dedup: 7 * 24 * time.Hour, Replay: true, Retention: true, Refuse: true, Gapless: true}
 }
 
 // Ensure implements engine.Engine.
@@ -197,7 +197,7 @@ func (j *Journal) Close() error {
 	j.topics = map[string]*topic{}
 	j.mu.Unlock()
 	for _, t := range topics {
-		close(t.closing)
+		t.end()
 	}
 	for _, t := range topics {
 		t.tasks.Wait()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/banyanrun/banyan/internal/bus/journal/fsys"
+	"github.com/banyanrun/banyan/internal/crashpoint"
 )
 
 // smallest is the least size of a segment that a small bound of a topic leads to.
@@ -72,10 +73,12 @@ func (t *topic) file() error {
 			if s.number != p.number {
 				continue
 			}
+			crashpoint.Pass(crashpoint.JournalSealing)
 			f, err := t.fileOne(s)
 			if err != nil {
 				return failed(s.name, "write the index of a segment", err)
 			}
+			crashpoint.Pass(crashpoint.JournalSealed)
 			t.filedAs(p, f)
 			s.ids = nil // nobody reads those of a full segment but this
 		}
@@ -144,7 +147,7 @@ func (t *topic) next() error {
 	}
 	size := t.size(s, need)
 	t.mu.Unlock()
-	spare, err := t.make(s.number+1, size)
+	spare, err := t.fit(s.number+1, size, need)
 	if err != nil {
 		return failed(t.dir, "make the next segment", err)
 	}
@@ -152,6 +155,20 @@ func (t *topic) next() error {
 	defer t.mu.Unlock()
 	t.spare, t.need = spare, 0
 	return nil
+}
+
+// fit makes an empty segment, of half the size, and half of that, while the disk has
+// no room for more.
+func (t *topic) fit(number uint64, size, need int64) (*segment, error) {
+	least := max(headerSize+need, min(smallest, t.j.SegmentFirst))
+	for {
+		s, err := t.make(number, size)
+		half := size / 2 &^ (align - 1)
+		if err == nil || !noRoom(err) || half < least {
+			return s, err
+		}
+		size = half
+	}
 }
 
 // size must be called with mu held.

@@ -27,6 +27,8 @@ func (t *topic) read(from uint64, most int) ([]engine.Stored, <-chan struct{}, e
 		switch {
 		case len(stored) > 0:
 			return stored, v.grown, nil
+		case err == nil: // a hole; what is behind it is in the next segment
+			from = v.want - 1
 		case errors.Is(err, errRemoved):
 			if t.closed() {
 				return nil, nil, engine.ErrClosed
@@ -53,7 +55,7 @@ type view struct {
 func (t *topic) view(from uint64) (view, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	start, end := t.segments[0].first-1, t.active().last
+	start, end := t.floor(), t.active().last
 	if from == 0 {
 		from = start
 	}
@@ -74,10 +76,11 @@ func (t *topic) view(from uint64) (view, error) {
 	return v, nil
 }
 
-// records returns those from v.want on, none past the view's end.
+// records returns those from v.want on, none past the view's end. It moves v.want
+// behind them and behind holes.
 func (v *view) records(most int) (stored []engine.Stored, err error) {
 	w := window{s: v.s, end: v.end}
-	total := 0
+	total, from := 0, v.want
 	for v.at < v.end {
 		head, err := w.get(v.at, groupSize)
 		if err != nil {
@@ -86,6 +89,11 @@ func (v *view) records(most int) (stored []engine.Stored, err error) {
 		g, ok := parseGroup(head, v.s.salt)
 		if !ok || g.first > v.want {
 			return stored, errFormat
+		}
+		if g.hole {
+			v.want = max(v.want, g.last()+1)
+			v.at += groupSize + int64(g.bytes)
+			continue
 		}
 		at := v.at + groupSize
 		for offset := g.first; offset <= g.last() && g.last() >= v.want; offset++ {
@@ -114,7 +122,7 @@ func (v *view) records(most int) (stored []engine.Stored, err error) {
 		}
 		v.at += groupSize + int64(g.bytes)
 	}
-	if len(stored) == 0 {
+	if v.want == from {
 		return nil, errFormat
 	}
 	return stored, nil

@@ -27,7 +27,19 @@ func (t *topic) recover() {
 		err = stopped(t.dir, err)
 	}
 	t.stopped = err
+	t.lookAhead()
 	t.j.used.Add(t.bytes())
+}
+
+// lookAhead learns how large a hole the topic begins with.
+func (t *topic) lookAhead() {
+	s, b := t.segments[0], make([]byte, groupSize)
+	if s.file == nil || s.readAt(b, headerSize) != nil {
+		return
+	}
+	if g, ok := parseGroup(b, s.salt); ok && g.hole {
+		t.leading, t.lead = s.number, uint64(g.records)
+	}
 }
 
 // loader is the state of a recovery.

@@ -137,3 +137,19 @@ func TestAgeSparesWhatIsNeeded(t *testing.T) {
 		t.Error("what was released is kept")
 	}
 }
+
+// TestSmallerSegments: where the disk has no room for the next segment in its full
+// size, a smaller one takes what there is room for.
+func TestSmallerSegments(t *testing.T) {
+	disk := fsystest.New(1)
+	var free atomic.Int64
+	free.Store(20 << 10)
+	disk.Fail(func(op fsystest.Op, name string, _ int) error {
+		if op == fsystest.Write && name == "/bus/t/00000002.seg.tmp" && free.Add(-8<<10) < 0 {
+			free.Add(8 << 10) // it is removed again
+			return syscall.ENOSPC
+		}
+		return nil
+	})
+	_ = disk
+}

@@ -62,7 +62,7 @@ func (c *contents) note(data []byte, g group) {
 		c.index = append(c.index, place{g.first, c.end})
 	}
 	body := data[groupSize:]
-	for offset := g.first; offset <= g.last(); offset++ {
+	for offset := g.first; offset <= g.last() && !g.hole; offset++ {
 		size := 8 + int64(order.Uint32(body[4:]))
 		micro := timeOf(body)
 		c.newest = max(c.newest, micro)
@@ -136,6 +136,9 @@ func wholeGroup(data []byte, salt uint64) (group, bool) {
 	g, ok := parseGroup(data, salt)
 	if !ok || g.records == 0 || g.bytes%align != 0 || int64(g.bytes) > int64(len(data)-groupSize) {
 		return g, false
+	}
+	if g.hole {
+		return g, true
 	}
 	body := data[groupSize : groupSize+int64(g.bytes)]
 	for i := range uint64(g.records) {

@@ -26,6 +26,7 @@ type topic struct {
 	waiting atomic.Int64  // bytes of the calls
 	wake    chan struct{} // the keeper has something to do
 	closing chan struct{}
+	end     func() // closes closing, once
 	tasks   sync.WaitGroup
 
 	mu       sync.Mutex
@@ -36,6 +37,8 @@ type topic struct {
 	noSpare  error      // why there is none, or no index file
 	need     int64      // how many bytes the next one must hold
 	released uint64
+	lead     uint64        // the oldest segment begins with a hole of so many
+	leading  uint64        // the number of that segment
 	stopped  error         // no event is taken any more; wraps ErrStopped or ErrDamaged
 	grown    chan struct{} // closed when there is more to read, or an end to it
 	spared   chan struct{} // closed when the keeper did something, or failed to
@@ -55,11 +58,13 @@ type call struct {
 }
 
 func newTopic(j *Journal, want engine.Topic, dir string) *topic {
-	return &topic{
+	t := &topic{
 		j: j, name: want.Name, dir: dir, want: want,
 		calls: make(chan *call, waitingCalls), wake: make(chan struct{}, 1), closing: make(chan struct{}),
 		grown: make(chan struct{}), spared: make(chan struct{}),
 	}
+	t.end = sync.OnceFunc(func() { close(t.closing) })
+	return t
 }
 
 func (t *topic) start() {
@@ -194,7 +199,7 @@ func (t *topic) stat() engine.Stat {
 	defer t.mu.Unlock()
 	s := engine.Stat{
 		Partitions: []engine.Range{{
-			Start: engine.Position{Offset: t.segments[0].first - 1},
+			Start: engine.Position{Offset: t.floor()},
 			End:   engine.Position{Offset: t.active().last},
 		}},
 		Bytes: t.bytes(),
@@ -206,6 +211,15 @@ func (t *topic) stat() engine.Stat {
 		s.Health, s.Why = engine.Degraded, t.noSpare
 	}
 	return s
+}
+
+// floor is the offset before the oldest event. It must be called with mu held.
+func (t *topic) floor() uint64 {
+	s := t.segments[0]
+	if s.number == t.leading {
+		return s.first - 1 + t.lead
+	}
+	return s.first - 1
 }
 
 // bytes must be called with mu held.

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/banyanrun/banyan/internal/bus/engine"
+	"github.com/banyanrun/banyan/internal/crashpoint"
 )
 
 const (
@@ -91,6 +92,7 @@ func (w *writer) store() {
 		}
 		c.done <- errs[i]
 	}
+	crashpoint.Pass(crashpoint.JournalAnswered)
 }
 
 // encode appends a call's records that are new, or none of them.
@@ -105,6 +107,7 @@ func (w *writer) encode(c *call) error {
 	for i := range c.records {
 		r := &c.records[i]
 		offset, duplicate, err := w.known(r)
+		crashpoint.Pass(crashpoint.DedupeChecked)
 		if err != nil {
 			w.undo(size, next)
 			w.stop(damaged(w.dir, "cannot tell whether an event was stored before: %w", err))
@@ -180,14 +183,17 @@ func (w *writer) commit() error {
 	}
 	s := w.active
 	g.put(w.buf, s.salt)
+	crashpoint.Pass(crashpoint.JournalEncoded)
 	if _, err := s.file.WriteAt(w.buf, s.end); err != nil {
 		w.smeared = max(w.smeared, s.end+int64(len(w.buf)))
 		return w.failed(s, err)
 	}
+	crashpoint.Pass(crashpoint.JournalWritten)
 	if err := s.file.Sync(); err != nil {
 		w.stop(stopped(s.name, err))
 		return w.whyStopped()
 	}
+	crashpoint.Pass(crashpoint.JournalSynced)
 	w.j.used.Add(int64(len(w.buf)))
 	w.mu.Lock()
 	defer w.mu.Unlock()

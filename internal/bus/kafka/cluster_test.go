@@ -222,7 +222,7 @@ func (b *broker) restart(t *testing.T) {
 		}
 	}()
 	<-half
-	b.kill()
+	b.Kill()
 	b.start()
 	<-acknowledged
 	next := 0
@@ -250,7 +250,7 @@ func (b *broker) away(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	b.kill()
+	b.Kill()
 	if _, err := e.Stat(t.Context(), "away"); fault.CodeOf(err) != fault.Unavailable {
 		t.Errorf("Stat: %v", err)
 	}

@@ -37,15 +37,9 @@ func (e *Engine) Ensure(ctx context.Context, topics []engine.Topic) error {
 
 // topic returns the topic with new settings.
 func (e *Engine) topic(want engine.Topic) (*topic, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
-		return nil, engine.ErrClosed
-	}
-	t := e.topics[want.Name]
-	if t == nil {
-		t = &topic{e: e, name: "banyan." + e.app + "." + want.Name}
-		e.topics[want.Name] = t
+	t, err := e.topics.Get(want.Name, func() *topic { return &topic{e: e, name: "banyan." + e.app + "." + want.Name} })
+	if err != nil {
+		return nil, err
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

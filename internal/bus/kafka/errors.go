@@ -3,12 +3,12 @@ package kafka
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/banyanrun/banyan/internal/bus/engine"
+	"github.com/banyanrun/banyan/internal/bus/remote"
 	"github.com/banyanrun/banyan/internal/fault"
 )
 
@@ -17,15 +17,11 @@ func unusable(err error) error {
 }
 
 func damaged(where, format string, args ...any) error {
-	err := fmt.Errorf("%w: %w", engine.ErrDamaged, fmt.Errorf(format, args...))
-	return (&fault.Error{Code: fault.Damaged, What: err.Error(), Where: where, Err: err}).
-		Fix("restore the topic, or remove it and bus-kafka.db to begin anew without its events")
+	return remote.Damaged(where, "restore the topic, or remove it and bus-kafka.db to begin anew without its events", format, args...)
 }
 
 func full(where string) error {
-	err := fmt.Errorf("%w: it holds what its subscriptions still need", engine.ErrFull)
-	return (&fault.Error{Code: fault.Unavailable, What: err.Error(), Where: where, Err: err}).
-		Fix("let its subscribers catch up, or raise retention.size")
+	return remote.Full(where, "let its subscribers catch up, or raise retention.size", errors.New("it holds what its subscriptions still need"))
 }
 
 // failed is what a call returns for an error of the client. Causes are not

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/banyanrun/banyan/internal/bus/engine"
+	"github.com/banyanrun/banyan/internal/bus/remote"
 )
 
 const (
@@ -55,10 +55,7 @@ type Engine struct {
 	life    context.Context // ends with Close
 	end     context.CancelFunc
 	pending atomic.Int64 // bytes that wait to be stored
-
-	mu     sync.RWMutex // guards what follows; before those of a topic
-	closed bool
-	topics map[string]*topic
+	topics  remote.Topics[*topic]
 }
 
 var _ engine.Engine = (*Engine)(nil)
@@ -72,7 +69,7 @@ func Open(c Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{app: c.App, oneCopy: c.OneCopy, log: c.Logger, now: c.Now, topics: map[string]*topic{}}
+	e := &Engine{app: c.App, oneCopy: c.OneCopy, log: c.Logger, now: c.Now}
 	if e.now == nil {
 		e.now = time.Now
 	}
@@ -98,40 +95,13 @@ func (*Engine) Can() engine.Abilities {
 	return engine.Abilities{Replay: true, Retention: true, Refuse: true}
 }
 
-// find returns a topic of which Ensure was told.
-func (e *Engine) find(ctx context.Context, name string) (*topic, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	t := e.topics[name]
-	switch {
-	case e.closed:
-		return nil, engine.ErrClosed
-	case t == nil:
-		return nil, engine.ErrNoTopic
-	}
-	return t, nil
-}
-
-// within bounds a call by its caller's context, the engine's life and patience.
 func (e *Engine) within(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	stop := context.AfterFunc(e.life, cancel)
-	return ctx, func() {
-		stop()
-		cancel()
-	}
+	return remote.Within(ctx, e.life, patience)
 }
 
 // Close implements engine.Engine.
 func (e *Engine) Close() error {
-	e.mu.Lock()
-	closed := e.closed
-	e.closed = true
-	e.mu.Unlock()
-	if closed {
+	if !e.topics.Close() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), storing)

@@ -7,13 +7,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/banyanrun/banyan/internal/bus/engine"
+	"github.com/banyanrun/banyan/internal/bus/remote"
 	"github.com/banyanrun/banyan/internal/fault"
 )
 
 // Publish implements engine.Engine. Where a broker fails, records may be stored
 // though the call reports an error, and once more when it is repeated.
 func (e *Engine) Publish(ctx context.Context, name string, records []engine.Record) ([]engine.Placed, error) {
-	t, err := e.find(ctx, name)
+	t, err := e.topics.Find(ctx, name)
 	if err != nil || len(records) == 0 {
 		return nil, err
 	}
@@ -48,29 +49,18 @@ func (e *Engine) Publish(ctx context.Context, name string, records []engine.Reco
 // messages checks records and copies them, since they may wait for longer than
 // their publisher does.
 func (t *topic) messages(records []engine.Record) (all []*kgo.Record, need int64, err error) {
-	if len(records) > engine.MaxRecords {
-		return nil, 0, fault.New(fault.Invalid, "%d events are too many to be stored at once", len(records))
-	}
 	want, _ := t.settings()
-	plain := 0
+	if err := remote.Check(want, records); err != nil {
+		return nil, 0, err
+	}
 	for _, r := range records {
 		m := encode(t.name, r)
-		switch n := size(m); {
-		case want.MaxEvent > 0 && len(r.Data) > want.MaxEvent:
-			return nil, 0, fault.New(fault.Invalid, "an event of %d bytes is larger than topic %s takes: %d", len(r.Data), want.Name, want.MaxEvent)
-		case n > largest-1024: // a batch has a header, too
+		n := size(m)
+		if n > largest-1024 { // a batch has a header, too
 			return nil, 0, fault.New(fault.Invalid, "an event of %d bytes with its attributes is too large", n)
-		default:
-			need += n
 		}
+		need += n
 		all = append(all, m)
-		plain += len(r.Data) + len(r.Key)
-		for _, a := range r.Attrs {
-			plain += len(a.Name) + len(a.Value)
-		}
-	}
-	if plain > engine.MaxBytes {
-		return nil, 0, fault.New(fault.Invalid, "%d bytes are too many to be stored at once", plain)
 	}
 	return all, need, nil
 }
@@ -91,18 +81,16 @@ type call struct {
 
 // send gives records to the client, which sends those of a topic in order.
 func (c *call) send(messages []*kgo.Record) error {
-	e := c.t.e
-	e.mu.RLock() // so that Close flushes them
-	defer e.mu.RUnlock()
-	if e.closed {
+	err := c.t.e.topics.Enter(func() { // so that Close flushes them
+		for i, m := range messages {
+			c.t.e.client.Produce(c.patience, m, func(r *kgo.Record, err error) { c.answered(i, r, err) })
+		}
+	})
+	if err != nil {
 		c.stop()
 		c.t.unreserve(c.need)
-		return engine.ErrClosed
 	}
-	for i, m := range messages {
-		e.client.Produce(c.patience, m, func(r *kgo.Record, err error) { c.answered(i, r, err) })
-	}
-	return nil
+	return err
 }
 
 // answered is called for each record, one at a time and for a topic in order.

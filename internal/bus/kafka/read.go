@@ -11,7 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/banyanrun/banyan/internal/bus/engine"
-	"github.com/banyanrun/banyan/internal/fault"
+	"github.com/banyanrun/banyan/internal/bus/remote"
 )
 
 const (
@@ -25,7 +25,7 @@ const (
 
 // Read implements engine.Engine.
 func (e *Engine) Read(ctx context.Context, name string, from engine.Position, most int) ([]engine.Stored, error) {
-	t, err := e.find(ctx, name)
+	t, err := e.topics.Find(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -33,13 +33,11 @@ func (e *Engine) Read(ctx context.Context, name string, from engine.Position, mo
 	if err != nil {
 		return nil, err
 	}
-	if from.Offset == 0 {
-		from = have.Start
+	from, more, err := remote.From(t.name, have, from)
+	if err != nil {
+		return nil, err
 	}
-	switch {
-	case from.Offset < have.Start.Offset:
-		return nil, t.gone(have.Start.Offset)
-	case from.Offset >= have.End.Offset:
+	if !more {
 		_, lost := t.settings()
 		return nil, lost
 	}
@@ -53,14 +51,10 @@ func (e *Engine) Read(ctx context.Context, name string, from engine.Position, mo
 	return nil, nil
 }
 
-func (t *topic) gone(start uint64) error {
-	return fault.New(fault.NotFound, "topic %s is kept from %d on: %w", t.name, start+1, engine.ErrGone)
-}
-
 // Find implements engine.Engine. Kafka knows milliseconds; what is earlier within
 // one is passed over.
 func (e *Engine) Find(ctx context.Context, name string, at time.Time) ([]engine.Position, error) {
-	t, err := e.find(ctx, name)
+	t, err := e.topics.Find(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -225,7 +219,7 @@ func (r *reader) outside(ctx context.Context) error {
 		r.at, r.anywhere = start, false
 		return nil
 	case r.at < start:
-		return r.t.gone(start)
+		return remote.Gone(r.t.name, start)
 	case r.at > have.End.Offset:
 		return r.t.lose(damaged(r.t.where(), "it ends at %d and once ended at %d", have.End.Offset, r.at))
 	}

@@ -1,20 +1,18 @@
 package kafka
 
 import (
-	"fmt"
 	"strings"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/banyanrun/banyan/internal/bus/engine"
+	"github.com/banyanrun/banyan/internal/bus/remote"
 )
 
 // Headers of a record. Attributes come in their order, and as CloudEvents' Kafka
 // binding names them (3.2.4, binary content mode).
 const (
-	// headerRecord has the ID in hexadecimal, the time of acceptance in nanoseconds
-	// since 1970, and the window in nanoseconds.
+	// headerRecord has the record's label.
 	headerRecord = "banyan-record"
 	headerAttr   = "ce_"
 	// headerType is that of attribute datacontenttype.
@@ -25,7 +23,7 @@ const (
 func encode(topic string, r engine.Record) *kgo.Record {
 	headers := make([]kgo.RecordHeader, 0, len(r.Attrs)+1)
 	headers = append(headers, kgo.RecordHeader{
-		Key: headerRecord, Value: fmt.Appendf(nil, "%x %d %d", r.ID[:], r.Time.UnixNano(), r.Dedup.Nanoseconds()),
+		Key: headerRecord, Value: []byte(remote.Label(r)),
 	})
 	for _, a := range r.Attrs {
 		name := headerAttr + a.Name
@@ -56,12 +54,11 @@ func decode(from *kgo.Record) (r engine.Record, ok bool) {
 		name, isAttr := strings.CutPrefix(h.Key, headerAttr)
 		switch {
 		case h.Key == headerRecord:
-			var id []byte
-			var at, window int64
-			if n, err := fmt.Sscanf(string(h.Value), "%x %d %d", &id, &at, &window); n != 3 || err != nil || len(id) != len(r.ID) {
+			label, _, known := remote.ReadLabel(string(h.Value))
+			if !known {
 				return r, false
 			}
-			r.ID, r.Time, r.Dedup, ok = engine.ID(id), time.Unix(0, at).UTC(), time.Duration(window), true
+			r.ID, r.Time, r.Dedup, ok = label.ID, label.Time, label.Dedup, true
 		case h.Key == headerType:
 			r.Attrs = append(r.Attrs, engine.Attr{Name: attrType, Value: string(h.Value)})
 		case isAttr:

@@ -8,7 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/banyanrun/banyan/internal/bus/engine"
-	"github.com/banyanrun/banyan/internal/fault"
+	"github.com/banyanrun/banyan/internal/bus/remote"
 )
 
 // often is how often it is looked for records that are too old.
@@ -19,7 +19,7 @@ const often = time.Minute
 func (t *topic) reserve(ctx context.Context, need int64) error {
 	if pending := t.e.pending.Add(need); pending > most && pending > need {
 		t.e.pending.Add(-need)
-		return fault.New(fault.Unavailable, "%w", engine.ErrBusy).At(t.where()).Fix("try again in a second")
+		return remote.Busy(t.where())
 	}
 	err := t.admit(ctx, need)
 	if err != nil {
@@ -98,7 +98,7 @@ func (t *topic) remove(ctx context.Context, low uint64) error {
 
 // Release implements engine.Engine.
 func (e *Engine) Release(ctx context.Context, name string, low []engine.Position) error {
-	t, err := e.find(ctx, name)
+	t, err := e.topics.Find(ctx, name)
 	if err != nil {
 		return err
 	}

@@ -112,7 +112,7 @@ func (t *topic) kept(ctx context.Context) (engine.Range, error) {
 
 // Stat implements engine.Engine.
 func (e *Engine) Stat(ctx context.Context, name string) (engine.Stat, error) {
-	t, err := e.find(ctx, name)
+	t, err := e.topics.Find(ctx, name)
 	if err != nil {
 		return engine.Stat{}, err
 	}

@@ -65,18 +65,10 @@ func tooOld(version string) bool {
 }
 
 func (e *Engine) ensure(ctx context.Context, want engine.Topic) error {
-	e.mu.Lock()
-	t := e.topics[want.Name]
-	if e.closed {
-		e.mu.Unlock()
-		return engine.ErrClosed
+	t, err := e.topics.Get(want.Name, func() *topic { return e.newTopic(want.Name) })
+	if err != nil {
+		return err
 	}
-	if t == nil {
-		t = e.newTopic(want.Name)
-		e.topics[want.Name] = t
-	}
-	e.mu.Unlock()
-
 	t.mu.Lock()
 	t.want = want
 	for _, k := range want.Known {

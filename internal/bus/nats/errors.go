@@ -3,13 +3,13 @@ package nats
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	client "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/banyanrun/banyan/internal/bus/engine"
+	"github.com/banyanrun/banyan/internal/bus/remote"
 	"github.com/banyanrun/banyan/internal/fault"
 )
 
@@ -45,15 +45,11 @@ func noRoom(err error) bool {
 }
 
 func damaged(where, format string, args ...any) error {
-	err := fmt.Errorf("%w: %w", engine.ErrDamaged, fmt.Errorf(format, args...))
-	return (&fault.Error{Code: fault.Damaged, What: err.Error(), Where: where, Err: err}).
-		Fix("restore the stream from a backup, or remove it and bus-nats.db to begin anew without its events")
+	return remote.Damaged(where, "restore the stream from a backup, or remove it and bus-nats.db to begin anew without its events", format, args...)
 }
 
 func full(where string, cause error) error {
-	err := fmt.Errorf("%w: %w", engine.ErrFull, cause)
-	return (&fault.Error{Code: fault.Unavailable, What: err.Error(), Where: where, Err: err}).
-		Fix("let its subscribers catch up, raise retention.size, or give nats more room")
+	return remote.Full(where, "let its subscribers catch up, raise retention.size, or give nats more room", cause)
 }
 
 // failed is what a call returns for an error of the client. Causes are not

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/banyanrun/banyan/internal/bus/engine"
+	"github.com/banyanrun/banyan/internal/bus/remote"
 	"github.com/banyanrun/banyan/internal/fault"
 )
 
@@ -48,9 +49,9 @@ type Engine struct {
 	end    context.CancelFunc
 	writer sync.WaitGroup
 
-	mu     sync.RWMutex // guards what follows; before topic.mu
-	closed bool
-	topics map[string]*topic
+	topics remote.Topics[*topic]
+
+	mu     sync.Mutex    // guards broken
 	broken chan struct{} // closed when the connection is lost
 }
 
@@ -63,7 +64,7 @@ func Open(c Config) (*Engine, error) {
 	if err := checkURL(c.URL); err != nil {
 		return nil, err
 	}
-	e := &Engine{app: c.App, dedup: c.Dedup, log: c.Logger, topics: map[string]*topic{}, broken: make(chan struct{})}
+	e := &Engine{app: c.App, dedup: c.Dedup, log: c.Logger, broken: make(chan struct{})}
 	e.life, e.end = context.WithCancel(context.Background())
 	conn, err := client.Connect(c.URL, e.options()...)
 	if err != nil {
@@ -136,8 +137,8 @@ func (e *Engine) disconnected(_ *client.Conn, err error) {
 // connection returns what is closed when the present connection is lost, and
 // with it all answers that are due.
 func (e *Engine) connection() <-chan struct{} {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	return e.broken
 }
 
@@ -148,38 +149,13 @@ func (e *Engine) Can() engine.Abilities {
 	return engine.Abilities{Dedup: e.dedup, Replay: true, Retention: true, Refuse: true}
 }
 
-// find returns a topic of which Ensure was told.
-func (e *Engine) find(ctx context.Context, name string) (*topic, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	t := e.topics[name]
-	switch {
-	case e.closed:
-		return nil, engine.ErrClosed
-	case t == nil:
-		return nil, engine.ErrNoTopic
-	}
-	return t, nil
-}
-
-// within bounds a call by its caller's context, the engine's life and a time.
 func (e *Engine) within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(ctx, d)
-	stop := context.AfterFunc(e.life, cancel)
-	return ctx, func() {
-		stop()
-		cancel()
-	}
+	return remote.Within(ctx, e.life, d)
 }
 
 // Close implements engine.Engine.
 func (e *Engine) Close() error {
-	e.mu.Lock()
-	e.closed = true
-	e.mu.Unlock()
+	e.topics.Close()
 	e.end()
 	e.writer.Wait()
 	e.conn.Close()

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/banyanrun/banyan/internal/bus/engine"
+	"github.com/banyanrun/banyan/internal/bus/remote"
 	"github.com/banyanrun/banyan/internal/fault"
 )
 
@@ -36,7 +37,7 @@ type item struct {
 // Publish implements engine.Engine. Where a server fails, records may be stored
 // though the call reports an error.
 func (e *Engine) Publish(ctx context.Context, name string, records []engine.Record) ([]engine.Placed, error) {
-	t, err := e.find(ctx, name)
+	t, err := e.topics.Find(ctx, name)
 	if err != nil || len(records) == 0 {
 		return nil, err
 	}
@@ -63,48 +64,39 @@ func (e *Engine) Publish(ctx context.Context, name string, records []engine.Reco
 }
 
 func (t *topic) newCall(ctx context.Context, records []engine.Record) (*call, error) {
-	if len(records) > engine.MaxRecords {
-		return nil, fault.New(fault.Invalid, "%d events are too many to be stored at once", len(records))
-	}
 	want, _ := t.settings()
+	if err := remote.Check(want, records); err != nil {
+		return nil, err
+	}
 	most := t.e.conn.MaxPayload()
-	c, plain := &call{ctx: ctx, done: make(chan struct{})}, 0
+	c := &call{ctx: ctx, done: make(chan struct{})}
 	for _, r := range records {
 		r.Data = slices.Clone(r.Data) // the writer may outlast the caller's patience
 		size := int64(encode(t.subject, r).Size()) + envelope
-		switch {
-		case want.MaxEvent > 0 && len(r.Data) > want.MaxEvent:
-			return nil, fault.New(fault.Invalid, "an event of %d bytes is larger than topic %s takes: %d", len(r.Data), want.Name, want.MaxEvent)
-		case most > 0 && size > most: // zero before the first connection
+		if most > 0 && size > most { // zero before the first connection
 			return nil, fault.New(fault.Invalid, "an event of %d bytes with its attributes is larger than nats takes: %d", size, most).
 				Fix("raise max_payload in the server's configuration")
 		}
 		c.items = append(c.items, &item{Record: r, call: c, size: size})
 		c.bytes += size
-		plain += len(r.Data) + len(r.Key)
-		for _, a := range r.Attrs {
-			plain += len(a.Name) + len(a.Value)
-		}
-	}
-	if plain > engine.MaxBytes {
-		return nil, fault.New(fault.Invalid, "%d bytes are too many to be stored at once", plain)
 	}
 	return c, nil
 }
 
 // enter lets the call wait for the writer, which answers all that it was given.
 func (t *topic) enter(c *call) error {
-	t.e.mu.RLock()
-	defer t.e.mu.RUnlock()
-	if t.e.closed {
-		return engine.ErrClosed
+	busy := false
+	err := t.e.topics.Enter(func() {
+		select {
+		case t.queue <- c:
+		default:
+			busy = true
+		}
+	})
+	if busy {
+		return remote.Busy("topic " + t.subject)
 	}
-	select {
-	case t.queue <- c:
-		return nil
-	default:
-		return fault.New(fault.Unavailable, "topic %s: %w", t.subject, engine.ErrBusy).Fix("try again in a second")
-	}
+	return err
 }
 
 // run is the writer. It ends with the engine, after what it is storing.

@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/banyanrun/banyan/internal/bus/engine"
+	"github.com/banyanrun/banyan/internal/bus/remote"
 	"github.com/banyanrun/banyan/internal/fault"
 )
 
@@ -21,7 +22,7 @@ const (
 
 // Read implements engine.Engine.
 func (e *Engine) Read(ctx context.Context, name string, from engine.Position, most int) ([]engine.Stored, error) {
-	t, err := e.find(ctx, name)
+	t, err := e.topics.Find(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -30,20 +31,18 @@ func (e *Engine) Read(ctx context.Context, name string, from engine.Position, mo
 		return nil, err
 	}
 	have := kept(info.State)
-	if from.Offset == 0 {
-		from = have.Start
+	from, more, err := remote.From(t.subject, have, from)
+	if err != nil {
+		return nil, err
 	}
-	switch {
-	case from.Offset < have.Start.Offset:
-		return nil, t.gone(have.Start.Offset)
-	case from.Offset >= have.End.Offset:
+	if !more {
 		_, lost := t.settings()
 		return nil, lost
 	}
 	r := &reader{t: t, at: from.Offset}
-	defer r.close()
+	defer r.Close()
 	for r.at < have.End.Offset {
-		stored, err := r.next(ctx, min(most, int(have.End.Offset-r.at)))
+		stored, err := r.Next(ctx, min(most, int(have.End.Offset-r.at)))
 		if err != nil || len(stored) > 0 {
 			return stored, err
 		}
@@ -51,14 +50,10 @@ func (e *Engine) Read(ctx context.Context, name string, from engine.Position, mo
 	return nil, nil
 }
 
-func (t *topic) gone(start uint64) error {
-	return fault.New(fault.NotFound, "topic %s is kept from %d on: %w", t.subject, start+1, engine.ErrGone)
-}
-
 // Find implements engine.Engine. Where the clock went back, any place at which
 // events from before the time meet later ones may be found.
 func (e *Engine) Find(ctx context.Context, name string, at time.Time) ([]engine.Position, error) {
-	t, err := e.find(ctx, name)
+	t, err := e.topics.Find(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -113,9 +108,9 @@ type reader struct {
 	until    <-chan struct{}        // closed when the connection of the two is lost
 }
 
-// next waits for messages and returns those that are there. It returns none
-// where they were others' than Banyan's.
-func (r *reader) next(ctx context.Context, most int) ([]engine.Stored, error) {
+// Next implements remote.Reader. It returns none where messages were others' than
+// Banyan's.
+func (r *reader) Next(ctx context.Context, most int) ([]engine.Stored, error) {
 	want, _ := r.t.settings()
 	most = min(most, fetchMost, max(1, fetchBytes/(want.MaxEvent+overhead)))
 	for attempt := 1; ; attempt++ {
@@ -252,7 +247,7 @@ func (r *reader) gap(ctx context.Context) error {
 		return err
 	}
 	if start := kept(info.State).Start.Offset; start > r.at {
-		return r.t.gone(start)
+		return remote.Gone(r.t.subject, start)
 	}
 	if first {
 		return r.t.lose(damaged("stream "+r.t.stream, "message %d is missing", r.at+1))
@@ -263,8 +258,8 @@ func (r *reader) gap(ctx context.Context) error {
 // drop forgets the consumer. The server does, too, after a while.
 func (r *reader) drop() { r.consumer, r.waiting = nil, nil }
 
-// close removes the consumer, if that can be done at once.
-func (r *reader) close() {
+// Close implements remote.Reader. It removes the consumer, if that can be done at once.
+func (r *reader) Close() {
 	if r.consumer == nil || r.t.e.life.Err() != nil {
 		return
 	}

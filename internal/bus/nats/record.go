@@ -2,21 +2,19 @@ package nats
 
 import (
 	"encoding/hex"
-	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	client "github.com/nats-io/nats.go"
 
 	"github.com/banyanrun/banyan/internal/bus/engine"
+	"github.com/banyanrun/banyan/internal/bus/remote"
 )
 
 // Headers of a message. Values are percent-encoded where they are not printable ASCII.
 const (
-	// headerRecord has the ID in hexadecimal, the time of acceptance in
-	// nanoseconds since 1970, the window in nanoseconds, and the attributes' names
-	// in order, with commas: headers have none.
+	// headerRecord has the record's label and the attributes' names in order, with
+	// commas: headers have none.
 	headerRecord = "Banyan-Record"
 	headerKey    = "Banyan-Key"
 	headerAttr   = "ce-"
@@ -33,7 +31,7 @@ func encode(subject string, r engine.Record) *client.Msg {
 		names[i] = a.Name
 		h.Set(headerAttr+a.Name, escape(a.Value))
 	}
-	h.Set(headerRecord, fmt.Sprintf("%x %d %d %s", r.ID[:], r.Time.UnixNano(), r.Dedup.Nanoseconds(), strings.Join(names, ",")))
+	h.Set(headerRecord, remote.Label(r)+" "+strings.Join(names, ","))
 	if r.Key != "" {
 		h.Set(headerKey, escape(r.Key))
 	}
@@ -45,26 +43,15 @@ func encode(subject string, r engine.Record) *client.Msg {
 
 // decode returns false for a message that encode did not write.
 func decode(h client.Header, data []byte) (r engine.Record, ok bool) {
-	fields := append(strings.Split(h.Get(headerRecord), " "), "") // no attributes: the space before them is cut off
-	if len(fields) < 4 || len(fields[0]) != 2*len(r.ID) {
-		return r, false
-	}
-	if _, err := hex.Decode(r.ID[:], []byte(fields[0])); err != nil {
-		return r, false
-	}
-	at, err := strconv.ParseInt(fields[1], 10, 64)
-	if err != nil {
-		return r, false
-	}
-	window, err := strconv.ParseInt(fields[2], 10, 64)
-	if err != nil {
+	r, names, ok := remote.ReadLabel(h.Get(headerRecord))
+	if !ok {
 		return r, false
 	}
 	if r.Key, ok = unescape(h.Get(headerKey)); !ok {
 		return r, false
 	}
-	if fields[3] != "" {
-		for name := range strings.SplitSeq(fields[3], ",") {
+	if names != "" {
+		for name := range strings.SplitSeq(names, ",") {
 			value, ok := unescape(h.Get(headerAttr + name))
 			if !ok {
 				return r, false
@@ -72,7 +59,7 @@ func decode(h client.Header, data []byte) (r engine.Record, ok bool) {
 			r.Attrs = append(r.Attrs, engine.Attr{Name: name, Value: value})
 		}
 	}
-	r.Time, r.Dedup, r.Data = time.Unix(0, at).UTC(), time.Duration(window), data
+	r.Data = data
 	return r, true
 }
 

@@ -90,7 +90,7 @@ func (t *topic) remove(ctx context.Context, upTo uint64) error {
 
 // Release implements engine.Engine.
 func (e *Engine) Release(ctx context.Context, name string, low []engine.Position) error {
-	t, err := e.find(ctx, name)
+	t, err := e.topics.Find(ctx, name)
 	if err != nil {
 		return err
 	}

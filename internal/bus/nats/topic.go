@@ -113,7 +113,7 @@ func kept(s jetstream.StreamState) engine.Range {
 
 // Stat implements engine.Engine.
 func (e *Engine) Stat(ctx context.Context, name string) (engine.Stat, error) {
-	t, err := e.find(ctx, name)
+	t, err := e.topics.Find(ctx, name)
 	if err != nil {
 		return engine.Stat{}, err
 	}

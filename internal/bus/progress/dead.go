@@ -107,6 +107,20 @@ func (s *Store) CountDead(ctx context.Context) (map[Name]int, error) {
 	return all, err
 }
 
+// DropDead removes dead letters of a topic and returns how many: the one with a
+// number, unless that is 0, and only those of a service, unless that is empty.
+func (s *Store) DropDead(ctx context.Context, topic, service string, n int64) (count int64, err error) {
+	err = s.db.Write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, `DELETE FROM dead WHERE topic = ? AND (? = '' OR service = ?) AND (? = 0 OR n = ?)`, topic, service, service, n, n)
+		if err != nil {
+			return err
+		}
+		count, err = result.RowsAffected()
+		return err
+	})
+	return count, err
+}
+
 // RemoveDead removes a dead letter, if it is there.
 func (s *Store) RemoveDead(ctx context.Context, n int64) error {
 	return s.db.Write(ctx, func(ctx context.Context, tx *sql.Tx) error { return exec(ctx, tx, `DELETE FROM dead WHERE n = ?`, n) })

@@ -58,8 +58,17 @@ func (s *Store) Due(ctx context.Context, now time.Time, skip []string, most int)
 	if err != nil {
 		return nil, err
 	}
+	return s.waiting(ctx, `due <= ? AND topic NOT IN (SELECT value FROM json_each(?)) ORDER BY due, n LIMIT ?`, micros(now), string(list), most)
+}
+
+// ListDelayed returns at most most events of a topic with numbers after one, in their order.
+func (s *Store) ListDelayed(ctx context.Context, topic string, after int64, most int) ([]Delayed, error) {
+	return s.waiting(ctx, `topic = ? AND n > ? ORDER BY n LIMIT ?`, topic, after, most)
+}
+
+func (s *Store) waiting(ctx context.Context, where string, args ...any) ([]Delayed, error) {
 	var all []Delayed
-	err = s.each(ctx, func(scan func(...any) error) error {
+	err := s.each(ctx, func(scan func(...any) error) error {
 		var d Delayed
 		var due int64
 		var id, data []byte
@@ -76,8 +85,7 @@ func (s *Store) Due(ctx context.Context, now time.Time, skip []string, most int)
 		d.Due = fromMicros(due)
 		all = append(all, d)
 		return err
-	}, `SELECT n, due, topic, id, head, data, sum FROM delayed WHERE due <= ?
-		AND topic NOT IN (SELECT value FROM json_each(?)) ORDER BY due, n LIMIT ?`, micros(now), string(list), most)
+	}, `SELECT n, due, topic, id, head, data, sum FROM delayed WHERE `+where, args...)
 	return all, err
 }
 
@@ -102,6 +110,20 @@ func (s *Store) CountDelayed(ctx context.Context) (map[string]int, error) {
 		return err
 	}, `SELECT topic, count(*) FROM delayed GROUP BY topic`)
 	return all, err
+}
+
+// DropDelayed removes events of a topic and returns how many: the one with a number,
+// or all if that is 0.
+func (s *Store) DropDelayed(ctx context.Context, topic string, n int64) (count int64, err error) {
+	err = s.db.Write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, `DELETE FROM delayed WHERE topic = ? AND (? = 0 OR n = ?)`, topic, n, n)
+		if err != nil {
+			return err
+		}
+		count, err = result.RowsAffected()
+		return err
+	})
+	return count, err
 }
 
 // RemoveDelayed removes events by their numbers.

@@ -58,7 +58,15 @@ type Change struct {
 
 // Save stores changes, all or none.
 func (s *Store) Save(ctx context.Context, changes ...Change) error {
+	return s.SaveWith(ctx, nil, changes...)
+}
+
+// SaveWith is Save and Mark in one: a sync of the disk for both.
+func (s *Store) SaveWith(ctx context.Context, marks Marks, changes ...Change) error {
 	return s.db.Write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		if err := mark(ctx, tx, marks); err != nil {
+			return err
+		}
 		for _, c := range changes {
 			if err := saveSubscription(ctx, tx, c.Subscription); err != nil {
 				return err

@@ -62,16 +62,18 @@ func (s *Store) Marks(ctx context.Context) (Marks, error) {
 
 // Mark stores marks.
 func (s *Store) Mark(ctx context.Context, marks Marks) error {
-	return s.db.Write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		for topic, positions := range marks {
-			for _, p := range positions {
-				part, place := int64(p.Partition), int64(p.Offset)
-				if err := exec(ctx, tx, `INSERT OR REPLACE INTO mark VALUES (?, ?, ?, ?)`,
-					topic, part, place, sqlite.Sum(topic, part, place)); err != nil {
-					return err
-				}
+	return s.db.Write(ctx, func(ctx context.Context, tx *sql.Tx) error { return mark(ctx, tx, marks) })
+}
+
+func mark(ctx context.Context, tx *sql.Tx, marks Marks) error {
+	for topic, positions := range marks {
+		for _, p := range positions {
+			part, place := int64(p.Partition), int64(p.Offset)
+			if err := exec(ctx, tx, `INSERT OR REPLACE INTO mark VALUES (?, ?, ?, ?)`,
+				topic, part, place, sqlite.Sum(topic, part, place)); err != nil {
+				return err
 			}
 		}
-		return nil
-	})
+	}
+	return nil
 }

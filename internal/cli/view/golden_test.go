@@ -92,6 +92,15 @@ func render(t *testing.T, ar *txtar.Archive) string {
 		for _, d := range dead {
 			lines = append(lines, view.DeadJSON(d))
 		}
+	case "sagas":
+		list := message[banyanv1.ListSagasResponse](t, ar, "sagas.json").GetSagas()
+		lines = view.Sagas(list, view.SagaOptions{Width: number(set["width"]), Color: color, Now: now})
+		for _, s := range list {
+			lines = append(lines, view.SagaJSON(s))
+		}
+	case "saga":
+		one := message[banyanv1.GetSagaResponse](t, ar, "saga.json")
+		lines = append(view.Saga(one, view.SagaOptions{Width: number(set["width"]), Color: color, Now: now}), view.SagaShowJSON(one))
 	case "report":
 		lines = view.Report(st, color)
 	default:

@@ -206,6 +206,9 @@ func copyFile(from io.Reader, to string) (err error) {
 	if _, err = io.Copy(tmp, from); err == nil {
 		err = tmp.Chmod(0o755)
 	}
+	if err == nil {
+		err = tmp.Sync() // a copy that power cut short must not have the name of a whole one
+	}
 	if err = errors.Join(err, tmp.Close()); err != nil {
 		return fault.New(fault.Denied, "cannot copy the program: %w", err)
 	}

@@ -39,6 +39,7 @@ type Layout struct {
 	Builds    string // build outputs by service and revision
 	Data      string // services' own directories
 	Bus       string // what was published, by topic
+	Sagas     string // how far sagas are
 	Secrets   string
 	Ports     string // leases shared by all apps of the machine
 }
@@ -74,6 +75,7 @@ func For(stateDir string) (Layout, error) {
 		Builds:        filepath.Join(abs, "build"),
 		Data:          filepath.Join(abs, "data"),
 		Bus:           filepath.Join(abs, "bus"),
+		Sagas:         filepath.Join(abs, "saga.db"),
 		Secrets:       filepath.Join(abs, "secrets"),
 		Ports:         filepath.Join(os.TempDir(), "banyan-ports"),
 	}
@@ -129,6 +131,10 @@ func (l Layout) Prepare() error {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fault.New(fault.Denied, "cannot make %s: %w", dir, err).Fix("choose another place with --state-dir")
 		}
+	}
+	_ = syncDir(filepath.Dir(l.StateDir)) // it may be closed to us
+	if err := syncDir(l.StateDir); err != nil {
+		return fault.New(fault.Unavailable, "cannot write %s to the disk: %w", l.StateDir, err).Fix("choose another place with --state-dir")
 	}
 	if kind := network(l.StateDir); kind != "" {
 		return fault.New(fault.Invalid, "the state directory %s is on a network filesystem (%s), which cannot keep it safe", l.StateDir, kind).

@@ -261,11 +261,18 @@ func TestWriterIsWoken(t *testing.T) {
 
 // TestGatherGoesOn: what is gathered piece by piece goes out to its end without another event.
 func TestGatherGoesOn(t *testing.T) {
+	t.Run("at once", func(t *testing.T) { testGatherGoesOn(t, func(*Conn) {}) })
+	t.Run("as the peer reads", func(t *testing.T) { testGatherGoesOn(t, lag) })
+}
+
+func testGatherGoesOn(t *testing.T, prepare func(*Conn)) {
+	t.Helper()
 	g := logged(t, 1)
 	c, peer := pair(t, g)
 	const piece, pieces = 1000, 500
 	left := pieces
 	on(g, func(*Loop) {
+		prepare(c)
 		c.Gather(func() {
 			if left > 0 && c.Pending() == 0 {
 				left--

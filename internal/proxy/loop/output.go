@@ -112,12 +112,15 @@ func (c *Conn) CloseWrite() {
 }
 
 // flush sends the gathered output as far as the socket takes it. What gather
-// writes marks the connection again, so that it is asked for more.
+// writes marks the connection again, so that it is asked for more; and so does
+// what was pending before, once it is sent: gather may have waited for that.
 func (c *Conn) flush() {
 	if c.fd < 0 {
 		return
 	}
+	waited := false
 	if c.gather != nil {
+		waited = c.pending() > 0
 		c.gather()
 	}
 	if c.writeErr != nil {
@@ -133,6 +136,9 @@ func (c *Conn) flush() {
 			c.patience()
 		}
 		return
+	}
+	if waited && c.pending() == 0 && c.WriteErr() == nil {
+		c.mark()
 	}
 	switch {
 	case c.gather != nil && c.dirty && c.WriteErr() == nil: // there is more

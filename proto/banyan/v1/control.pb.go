@@ -1997,7 +1997,7 @@ var File_banyan_v1_control_proto protoreflect.FileDescriptor
 
 const file_banyan_v1_control_proto_rawDesc = "" +
 	"\n" +
-	"\x17banyan/v1/control.proto\x12\tbanyan.v1\x1a\x16banyan/v1/events.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe4\x01\n" +
+	"\x17banyan/v1/control.proto\x12\tbanyan.v1\x1a\x16banyan/v1/events.proto\x1a\x15banyan/v1/sagas.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe4\x01\n" +
 	"\fApplyRequest\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12 \n" +
 	"\venvironment\x18\x02 \x01(\tR\venvironment\x12\x1a\n" +
@@ -2167,7 +2167,7 @@ const file_banyan_v1_control_proto_rawDesc = "" +
 	"\x0fSTATE_COMPLETED\x10\n" +
 	"\x12\x12\n" +
 	"\x0eSTATE_LEFT_OUT\x10\v\x12\x13\n" +
-	"\x0fSTATE_SCHEDULED\x10\f2\xdf\b\n" +
+	"\x0fSTATE_SCHEDULED\x10\f2\xef\f\n" +
 	"\x0eControlService\x12:\n" +
 	"\x05Apply\x12\x17.banyan.v1.ApplyRequest\x1a\x18.banyan.v1.ApplyResponse\x12K\n" +
 	"\tGetStatus\x12\x1b.banyan.v1.GetStatusRequest\x1a\x1c.banyan.v1.GetStatusResponse\"\x03\x90\x02\x01\x12<\n" +
@@ -2185,7 +2185,15 @@ const file_banyan_v1_control_proto_rawDesc = "" +
 	"\bListDead\x12\x1a.banyan.v1.ListDeadRequest\x1a\x1b.banyan.v1.ListDeadResponse\"\x03\x90\x02\x01\x12@\n" +
 	"\aRedrive\x12\x19.banyan.v1.RedriveRequest\x1a\x1a.banyan.v1.RedriveResponse\x12=\n" +
 	"\x06Replay\x12\x18.banyan.v1.ReplayRequest\x1a\x19.banyan.v1.ReplayResponse\x12X\n" +
-	"\x0fSetSubscription\x12!.banyan.v1.SetSubscriptionRequest\x1a\".banyan.v1.SetSubscriptionResponse\x127\n" +
+	"\x0fSetSubscription\x12!.banyan.v1.SetSubscriptionRequest\x1a\".banyan.v1.SetSubscriptionResponse\x12Q\n" +
+	"\vListDelayed\x12\x1d.banyan.v1.ListDelayedRequest\x1a\x1e.banyan.v1.ListDelayedResponse\"\x03\x90\x02\x01\x12I\n" +
+	"\n" +
+	"DropEvents\x12\x1c.banyan.v1.DropEventsRequest\x1a\x1d.banyan.v1.DropEventsResponse\x12L\n" +
+	"\vRepairTopic\x12\x1d.banyan.v1.RepairTopicRequest\x1a\x1e.banyan.v1.RepairTopicResponse\x12K\n" +
+	"\tListSagas\x12\x1b.banyan.v1.ListSagasRequest\x1a\x1c.banyan.v1.ListSagasResponse\"\x03\x90\x02\x01\x12E\n" +
+	"\aGetSaga\x12\x19.banyan.v1.GetSagaRequest\x1a\x1a.banyan.v1.GetSagaResponse\"\x03\x90\x02\x01\x12F\n" +
+	"\tStartSaga\x12\x1b.banyan.v1.StartSagaRequest\x1a\x1c.banyan.v1.StartSagaResponse\x12F\n" +
+	"\tSteerSaga\x12\x1b.banyan.v1.SteerSagaRequest\x1a\x1c.banyan.v1.SteerSagaResponse\x127\n" +
 	"\x04Down\x12\x16.banyan.v1.DownRequest\x1a\x17.banyan.v1.DownResponseB6Z4github.com/banyanrun/banyan/proto/banyan/v1;banyanv1b\x06proto3"
 
 var (
@@ -2245,13 +2253,27 @@ var file_banyan_v1_control_proto_goTypes = []any{
 	(*RedriveRequest)(nil),          // 39: banyan.v1.RedriveRequest
 	(*ReplayRequest)(nil),           // 40: banyan.v1.ReplayRequest
 	(*SetSubscriptionRequest)(nil),  // 41: banyan.v1.SetSubscriptionRequest
-	(*ListTopicsResponse)(nil),      // 42: banyan.v1.ListTopicsResponse
-	(*TailEventsResponse)(nil),      // 43: banyan.v1.TailEventsResponse
-	(*PublishEventsResponse)(nil),   // 44: banyan.v1.PublishEventsResponse
-	(*ListDeadResponse)(nil),        // 45: banyan.v1.ListDeadResponse
-	(*RedriveResponse)(nil),         // 46: banyan.v1.RedriveResponse
-	(*ReplayResponse)(nil),          // 47: banyan.v1.ReplayResponse
-	(*SetSubscriptionResponse)(nil), // 48: banyan.v1.SetSubscriptionResponse
+	(*ListDelayedRequest)(nil),      // 42: banyan.v1.ListDelayedRequest
+	(*DropEventsRequest)(nil),       // 43: banyan.v1.DropEventsRequest
+	(*RepairTopicRequest)(nil),      // 44: banyan.v1.RepairTopicRequest
+	(*ListSagasRequest)(nil),        // 45: banyan.v1.ListSagasRequest
+	(*GetSagaRequest)(nil),          // 46: banyan.v1.GetSagaRequest
+	(*StartSagaRequest)(nil),        // 47: banyan.v1.StartSagaRequest
+	(*SteerSagaRequest)(nil),        // 48: banyan.v1.SteerSagaRequest
+	(*ListTopicsResponse)(nil),      // 49: banyan.v1.ListTopicsResponse
+	(*TailEventsResponse)(nil),      // 50: banyan.v1.TailEventsResponse
+	(*PublishEventsResponse)(nil),   // 51: banyan.v1.PublishEventsResponse
+	(*ListDeadResponse)(nil),        // 52: banyan.v1.ListDeadResponse
+	(*RedriveResponse)(nil),         // 53: banyan.v1.RedriveResponse
+	(*ReplayResponse)(nil),          // 54: banyan.v1.ReplayResponse
+	(*SetSubscriptionResponse)(nil), // 55: banyan.v1.SetSubscriptionResponse
+	(*ListDelayedResponse)(nil),     // 56: banyan.v1.ListDelayedResponse
+	(*DropEventsResponse)(nil),      // 57: banyan.v1.DropEventsResponse
+	(*RepairTopicResponse)(nil),     // 58: banyan.v1.RepairTopicResponse
+	(*ListSagasResponse)(nil),       // 59: banyan.v1.ListSagasResponse
+	(*GetSagaResponse)(nil),         // 60: banyan.v1.GetSagaResponse
+	(*StartSagaResponse)(nil),       // 61: banyan.v1.StartSagaResponse
+	(*SteerSagaResponse)(nil),       // 62: banyan.v1.SteerSagaResponse
 }
 var file_banyan_v1_control_proto_depIdxs = []int32{
 	28, // 0: banyan.v1.ApplyRequest.variables:type_name -> banyan.v1.ApplyRequest.VariablesEntry
@@ -2308,25 +2330,39 @@ var file_banyan_v1_control_proto_depIdxs = []int32{
 	39, // 51: banyan.v1.ControlService.Redrive:input_type -> banyan.v1.RedriveRequest
 	40, // 52: banyan.v1.ControlService.Replay:input_type -> banyan.v1.ReplayRequest
 	41, // 53: banyan.v1.ControlService.SetSubscription:input_type -> banyan.v1.SetSubscriptionRequest
-	26, // 54: banyan.v1.ControlService.Down:input_type -> banyan.v1.DownRequest
-	2,  // 55: banyan.v1.ControlService.Apply:output_type -> banyan.v1.ApplyResponse
-	4,  // 56: banyan.v1.ControlService.GetStatus:output_type -> banyan.v1.GetStatusResponse
-	6,  // 57: banyan.v1.ControlService.Watch:output_type -> banyan.v1.WatchResponse
-	12, // 58: banyan.v1.ControlService.Logs:output_type -> banyan.v1.LogsResponse
-	15, // 59: banyan.v1.ControlService.Stats:output_type -> banyan.v1.StatsResponse
-	21, // 60: banyan.v1.ControlService.Restart:output_type -> banyan.v1.RestartResponse
-	23, // 61: banyan.v1.ControlService.Scale:output_type -> banyan.v1.ScaleResponse
-	25, // 62: banyan.v1.ControlService.RunJob:output_type -> banyan.v1.RunJobResponse
-	42, // 63: banyan.v1.ControlService.ListTopics:output_type -> banyan.v1.ListTopicsResponse
-	43, // 64: banyan.v1.ControlService.TailEvents:output_type -> banyan.v1.TailEventsResponse
-	44, // 65: banyan.v1.ControlService.PublishEvents:output_type -> banyan.v1.PublishEventsResponse
-	45, // 66: banyan.v1.ControlService.ListDead:output_type -> banyan.v1.ListDeadResponse
-	46, // 67: banyan.v1.ControlService.Redrive:output_type -> banyan.v1.RedriveResponse
-	47, // 68: banyan.v1.ControlService.Replay:output_type -> banyan.v1.ReplayResponse
-	48, // 69: banyan.v1.ControlService.SetSubscription:output_type -> banyan.v1.SetSubscriptionResponse
-	27, // 70: banyan.v1.ControlService.Down:output_type -> banyan.v1.DownResponse
-	55, // [55:71] is the sub-list for method output_type
-	39, // [39:55] is the sub-list for method input_type
+	42, // 54: banyan.v1.ControlService.ListDelayed:input_type -> banyan.v1.ListDelayedRequest
+	43, // 55: banyan.v1.ControlService.DropEvents:input_type -> banyan.v1.DropEventsRequest
+	44, // 56: banyan.v1.ControlService.RepairTopic:input_type -> banyan.v1.RepairTopicRequest
+	45, // 57: banyan.v1.ControlService.ListSagas:input_type -> banyan.v1.ListSagasRequest
+	46, // 58: banyan.v1.ControlService.GetSaga:input_type -> banyan.v1.GetSagaRequest
+	47, // 59: banyan.v1.ControlService.StartSaga:input_type -> banyan.v1.StartSagaRequest
+	48, // 60: banyan.v1.ControlService.SteerSaga:input_type -> banyan.v1.SteerSagaRequest
+	26, // 61: banyan.v1.ControlService.Down:input_type -> banyan.v1.DownRequest
+	2,  // 62: banyan.v1.ControlService.Apply:output_type -> banyan.v1.ApplyResponse
+	4,  // 63: banyan.v1.ControlService.GetStatus:output_type -> banyan.v1.GetStatusResponse
+	6,  // 64: banyan.v1.ControlService.Watch:output_type -> banyan.v1.WatchResponse
+	12, // 65: banyan.v1.ControlService.Logs:output_type -> banyan.v1.LogsResponse
+	15, // 66: banyan.v1.ControlService.Stats:output_type -> banyan.v1.StatsResponse
+	21, // 67: banyan.v1.ControlService.Restart:output_type -> banyan.v1.RestartResponse
+	23, // 68: banyan.v1.ControlService.Scale:output_type -> banyan.v1.ScaleResponse
+	25, // 69: banyan.v1.ControlService.RunJob:output_type -> banyan.v1.RunJobResponse
+	49, // 70: banyan.v1.ControlService.ListTopics:output_type -> banyan.v1.ListTopicsResponse
+	50, // 71: banyan.v1.ControlService.TailEvents:output_type -> banyan.v1.TailEventsResponse
+	51, // 72: banyan.v1.ControlService.PublishEvents:output_type -> banyan.v1.PublishEventsResponse
+	52, // 73: banyan.v1.ControlService.ListDead:output_type -> banyan.v1.ListDeadResponse
+	53, // 74: banyan.v1.ControlService.Redrive:output_type -> banyan.v1.RedriveResponse
+	54, // 75: banyan.v1.ControlService.Replay:output_type -> banyan.v1.ReplayResponse
+	55, // 76: banyan.v1.ControlService.SetSubscription:output_type -> banyan.v1.SetSubscriptionResponse
+	56, // 77: banyan.v1.ControlService.ListDelayed:output_type -> banyan.v1.ListDelayedResponse
+	57, // 78: banyan.v1.ControlService.DropEvents:output_type -> banyan.v1.DropEventsResponse
+	58, // 79: banyan.v1.ControlService.RepairTopic:output_type -> banyan.v1.RepairTopicResponse
+	59, // 80: banyan.v1.ControlService.ListSagas:output_type -> banyan.v1.ListSagasResponse
+	60, // 81: banyan.v1.ControlService.GetSaga:output_type -> banyan.v1.GetSagaResponse
+	61, // 82: banyan.v1.ControlService.StartSaga:output_type -> banyan.v1.StartSagaResponse
+	62, // 83: banyan.v1.ControlService.SteerSaga:output_type -> banyan.v1.SteerSagaResponse
+	27, // 84: banyan.v1.ControlService.Down:output_type -> banyan.v1.DownResponse
+	62, // [62:85] is the sub-list for method output_type
+	39, // [39:62] is the sub-list for method input_type
 	39, // [39:39] is the sub-list for extension type_name
 	39, // [39:39] is the sub-list for extension extendee
 	0,  // [0:39] is the sub-list for field type_name
@@ -2338,6 +2374,7 @@ func file_banyan_v1_control_proto_init() {
 		return
 	}
 	file_banyan_v1_events_proto_init()
+	file_banyan_v1_sagas_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -1566,6 +1566,473 @@ func (*SetSubscriptionResponse) Descriptor() ([]byte, []int) {
 	return file_banyan_v1_events_proto_rawDescGZIP(), []int{20}
 }
 
+type ListDelayedRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Topic string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
+	// Only those with higher ids: for the next page.
+	After         int64 `protobuf:"varint,2,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDelayedRequest) Reset() {
+	*x = ListDelayedRequest{}
+	mi := &file_banyan_v1_events_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDelayedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDelayedRequest) ProtoMessage() {}
+
+func (x *ListDelayedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_banyan_v1_events_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDelayedRequest.ProtoReflect.Descriptor instead.
+func (*ListDelayedRequest) Descriptor() ([]byte, []int) {
+	return file_banyan_v1_events_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ListDelayedRequest) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
+}
+
+func (x *ListDelayedRequest) GetAfter() int64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+type ListDelayedResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By id; a page. Empty: there are no more.
+	Events        []*DelayedEvent `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDelayedResponse) Reset() {
+	*x = ListDelayedResponse{}
+	mi := &file_banyan_v1_events_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDelayedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDelayedResponse) ProtoMessage() {}
+
+func (x *ListDelayedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_banyan_v1_events_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDelayedResponse.ProtoReflect.Descriptor instead.
+func (*ListDelayedResponse) Descriptor() ([]byte, []int) {
+	return file_banyan_v1_events_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ListDelayedResponse) GetEvents() []*DelayedEvent {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+// DelayedEvent is an event that is published when it is due, or that was due and
+// that its topic does not take.
+type DelayedEvent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Grows; unique in the app.
+	Id            int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Due           *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=due,proto3" json:"due,omitempty"`
+	Event         *Event                 `protobuf:"bytes,3,opt,name=event,proto3" json:"event,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DelayedEvent) Reset() {
+	*x = DelayedEvent{}
+	mi := &file_banyan_v1_events_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DelayedEvent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DelayedEvent) ProtoMessage() {}
+
+func (x *DelayedEvent) ProtoReflect() protoreflect.Message {
+	mi := &file_banyan_v1_events_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DelayedEvent.ProtoReflect.Descriptor instead.
+func (*DelayedEvent) Descriptor() ([]byte, []int) {
+	return file_banyan_v1_events_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *DelayedEvent) GetId() int64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *DelayedEvent) GetDue() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Due
+	}
+	return nil
+}
+
+func (x *DelayedEvent) GetEvent() *Event {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+type DropEventsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Topic string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
+	// Delayed events; otherwise dead letters.
+	Delayed bool `protobuf:"varint,2,opt,name=delayed,proto3" json:"delayed,omitempty"`
+	// Only this one. 0: all.
+	Id int64 `protobuf:"varint,3,opt,name=id,proto3" json:"id,omitempty"`
+	// Only dead letters of this service. Empty: of all.
+	Service       string `protobuf:"bytes,4,opt,name=service,proto3" json:"service,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DropEventsRequest) Reset() {
+	*x = DropEventsRequest{}
+	mi := &file_banyan_v1_events_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DropEventsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DropEventsRequest) ProtoMessage() {}
+
+func (x *DropEventsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_banyan_v1_events_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DropEventsRequest.ProtoReflect.Descriptor instead.
+func (*DropEventsRequest) Descriptor() ([]byte, []int) {
+	return file_banyan_v1_events_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *DropEventsRequest) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
+}
+
+func (x *DropEventsRequest) GetDelayed() bool {
+	if x != nil {
+		return x.Delayed
+	}
+	return false
+}
+
+func (x *DropEventsRequest) GetId() int64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *DropEventsRequest) GetService() string {
+	if x != nil {
+		return x.Service
+	}
+	return ""
+}
+
+type DropEventsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Dropped       int64                  `protobuf:"varint,1,opt,name=dropped,proto3" json:"dropped,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DropEventsResponse) Reset() {
+	*x = DropEventsResponse{}
+	mi := &file_banyan_v1_events_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DropEventsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DropEventsResponse) ProtoMessage() {}
+
+func (x *DropEventsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_banyan_v1_events_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DropEventsResponse.ProtoReflect.Descriptor instead.
+func (*DropEventsResponse) Descriptor() ([]byte, []int) {
+	return file_banyan_v1_events_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *DropEventsResponse) GetDropped() int64 {
+	if x != nil {
+		return x.Dropped
+	}
+	return 0
+}
+
+type RepairTopicRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Topic string                 `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
+	// Missing: only say what is damaged.
+	//
+	// Types that are valid to be assigned to How:
+	//
+	//	*RepairTopicRequest_Skip
+	//	*RepairTopicRequest_BeginAnew
+	How           isRepairTopicRequest_How `protobuf_oneof:"how"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RepairTopicRequest) Reset() {
+	*x = RepairTopicRequest{}
+	mi := &file_banyan_v1_events_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RepairTopicRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RepairTopicRequest) ProtoMessage() {}
+
+func (x *RepairTopicRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_banyan_v1_events_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RepairTopicRequest.ProtoReflect.Descriptor instead.
+func (*RepairTopicRequest) Descriptor() ([]byte, []int) {
+	return file_banyan_v1_events_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *RepairTopicRequest) GetTopic() string {
+	if x != nil {
+		return x.Topic
+	}
+	return ""
+}
+
+func (x *RepairTopicRequest) GetHow() isRepairTopicRequest_How {
+	if x != nil {
+		return x.How
+	}
+	return nil
+}
+
+func (x *RepairTopicRequest) GetSkip() uint64 {
+	if x != nil {
+		if x, ok := x.How.(*RepairTopicRequest_Skip); ok {
+			return x.Skip
+		}
+	}
+	return 0
+}
+
+func (x *RepairTopicRequest) GetBeginAnew() bool {
+	if x != nil {
+		if x, ok := x.How.(*RepairTopicRequest_BeginAnew); ok {
+			return x.BeginAnew
+		}
+	}
+	return false
+}
+
+type isRepairTopicRequest_How interface {
+	isRepairTopicRequest_How()
+}
+
+type RepairTopicRequest_Skip struct {
+	// Give up the first part that is damaged, if it has so many events.
+	Skip uint64 `protobuf:"varint,2,opt,name=skip,proto3,oneof"`
+}
+
+type RepairTopicRequest_BeginAnew struct {
+	// Give up all events, and move what is stored aside.
+	BeginAnew bool `protobuf:"varint,3,opt,name=begin_anew,json=beginAnew,proto3,oneof"`
+}
+
+func (*RepairTopicRequest_Skip) isRepairTopicRequest_How() {}
+
+func (*RepairTopicRequest_BeginAnew) isRepairTopicRequest_How() {}
+
+type RepairTopicResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many events are lost, or were given up; and the sequences of the first and
+	// the last of them. 0: something else is damaged than an event.
+	Events uint64 `protobuf:"varint,1,opt,name=events,proto3" json:"events,omitempty"`
+	First  string `protobuf:"bytes,2,opt,name=first,proto3" json:"first,omitempty"`
+	Last   string `protobuf:"bytes,3,opt,name=last,proto3" json:"last,omitempty"`
+	// Where that is, or was, and where all that was stored is now.
+	Where string `protobuf:"bytes,4,opt,name=where,proto3" json:"where,omitempty"`
+	Moved string `protobuf:"bytes,5,opt,name=moved,proto3" json:"moved,omitempty"`
+	// How many of them each subscription did not have, by service.
+	Missed map[string]uint64 `protobuf:"bytes,6,rep,name=missed,proto3" json:"missed,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// Why the topic still takes no events. Empty: it does.
+	Reason        string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RepairTopicResponse) Reset() {
+	*x = RepairTopicResponse{}
+	mi := &file_banyan_v1_events_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RepairTopicResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RepairTopicResponse) ProtoMessage() {}
+
+func (x *RepairTopicResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_banyan_v1_events_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RepairTopicResponse.ProtoReflect.Descriptor instead.
+func (*RepairTopicResponse) Descriptor() ([]byte, []int) {
+	return file_banyan_v1_events_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *RepairTopicResponse) GetEvents() uint64 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
+func (x *RepairTopicResponse) GetFirst() string {
+	if x != nil {
+		return x.First
+	}
+	return ""
+}
+
+func (x *RepairTopicResponse) GetLast() string {
+	if x != nil {
+		return x.Last
+	}
+	return ""
+}
+
+func (x *RepairTopicResponse) GetWhere() string {
+	if x != nil {
+		return x.Where
+	}
+	return ""
+}
+
+func (x *RepairTopicResponse) GetMoved() string {
+	if x != nil {
+		return x.Moved
+	}
+	return ""
+}
+
+func (x *RepairTopicResponse) GetMissed() map[string]uint64 {
+	if x != nil {
+		return x.Missed
+	}
+	return nil
+}
+
+func (x *RepairTopicResponse) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 var File_banyan_v1_events_proto protoreflect.FileDescriptor
 
 const file_banyan_v1_events_proto_rawDesc = "" +
@@ -1677,7 +2144,40 @@ const file_banyan_v1_events_proto_rawDesc = "" +
 	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x18\n" +
 	"\aservice\x18\x02 \x01(\tR\aservice\x12\x16\n" +
 	"\x06paused\x18\x03 \x01(\bR\x06paused\"\x19\n" +
-	"\x17SetSubscriptionResponse*p\n" +
+	"\x17SetSubscriptionResponse\"@\n" +
+	"\x12ListDelayedRequest\x12\x14\n" +
+	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x14\n" +
+	"\x05after\x18\x02 \x01(\x03R\x05after\"F\n" +
+	"\x13ListDelayedResponse\x12/\n" +
+	"\x06events\x18\x01 \x03(\v2\x17.banyan.v1.DelayedEventR\x06events\"t\n" +
+	"\fDelayedEvent\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x03R\x02id\x12,\n" +
+	"\x03due\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x03due\x12&\n" +
+	"\x05event\x18\x03 \x01(\v2\x10.banyan.v1.EventR\x05event\"m\n" +
+	"\x11DropEventsRequest\x12\x14\n" +
+	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x18\n" +
+	"\adelayed\x18\x02 \x01(\bR\adelayed\x12\x0e\n" +
+	"\x02id\x18\x03 \x01(\x03R\x02id\x12\x18\n" +
+	"\aservice\x18\x04 \x01(\tR\aservice\".\n" +
+	"\x12DropEventsResponse\x12\x18\n" +
+	"\adropped\x18\x01 \x01(\x03R\adropped\"h\n" +
+	"\x12RepairTopicRequest\x12\x14\n" +
+	"\x05topic\x18\x01 \x01(\tR\x05topic\x12\x14\n" +
+	"\x04skip\x18\x02 \x01(\x04H\x00R\x04skip\x12\x1f\n" +
+	"\n" +
+	"begin_anew\x18\x03 \x01(\bH\x00R\tbeginAnewB\x05\n" +
+	"\x03how\"\x9a\x02\n" +
+	"\x13RepairTopicResponse\x12\x16\n" +
+	"\x06events\x18\x01 \x01(\x04R\x06events\x12\x14\n" +
+	"\x05first\x18\x02 \x01(\tR\x05first\x12\x12\n" +
+	"\x04last\x18\x03 \x01(\tR\x04last\x12\x14\n" +
+	"\x05where\x18\x04 \x01(\tR\x05where\x12\x14\n" +
+	"\x05moved\x18\x05 \x01(\tR\x05moved\x12B\n" +
+	"\x06missed\x18\x06 \x03(\v2*.banyan.v1.RepairTopicResponse.MissedEntryR\x06missed\x12\x16\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\x1a9\n" +
+	"\vMissedEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01*p\n" +
 	"\n" +
 	"TopicState\x12\x1b\n" +
 	"\x17TOPIC_STATE_UNSPECIFIED\x10\x00\x12\x12\n" +
@@ -1708,7 +2208,7 @@ func file_banyan_v1_events_proto_rawDescGZIP() []byte {
 }
 
 var file_banyan_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_banyan_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_banyan_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_banyan_v1_events_proto_goTypes = []any{
 	(TopicState)(0),                 // 0: banyan.v1.TopicState
 	(SubscriptionState)(0),          // 1: banyan.v1.SubscriptionState
@@ -1733,36 +2233,48 @@ var file_banyan_v1_events_proto_goTypes = []any{
 	(*ReplayResponse)(nil),          // 20: banyan.v1.ReplayResponse
 	(*SetSubscriptionRequest)(nil),  // 21: banyan.v1.SetSubscriptionRequest
 	(*SetSubscriptionResponse)(nil), // 22: banyan.v1.SetSubscriptionResponse
-	nil,                             // 23: banyan.v1.Event.AttributesEntry
-	(*timestamppb.Timestamp)(nil),   // 24: google.protobuf.Timestamp
+	(*ListDelayedRequest)(nil),      // 23: banyan.v1.ListDelayedRequest
+	(*ListDelayedResponse)(nil),     // 24: banyan.v1.ListDelayedResponse
+	(*DelayedEvent)(nil),            // 25: banyan.v1.DelayedEvent
+	(*DropEventsRequest)(nil),       // 26: banyan.v1.DropEventsRequest
+	(*DropEventsResponse)(nil),      // 27: banyan.v1.DropEventsResponse
+	(*RepairTopicRequest)(nil),      // 28: banyan.v1.RepairTopicRequest
+	(*RepairTopicResponse)(nil),     // 29: banyan.v1.RepairTopicResponse
+	nil,                             // 30: banyan.v1.Event.AttributesEntry
+	nil,                             // 31: banyan.v1.RepairTopicResponse.MissedEntry
+	(*timestamppb.Timestamp)(nil),   // 32: google.protobuf.Timestamp
 }
 var file_banyan_v1_events_proto_depIdxs = []int32{
-	24, // 0: banyan.v1.ListTopicsResponse.since:type_name -> google.protobuf.Timestamp
-	24, // 1: banyan.v1.ListTopicsResponse.time:type_name -> google.protobuf.Timestamp
+	32, // 0: banyan.v1.ListTopicsResponse.since:type_name -> google.protobuf.Timestamp
+	32, // 1: banyan.v1.ListTopicsResponse.time:type_name -> google.protobuf.Timestamp
 	4,  // 2: banyan.v1.ListTopicsResponse.topics:type_name -> banyan.v1.Topic
 	6,  // 3: banyan.v1.ListTopicsResponse.outboxes:type_name -> banyan.v1.Outbox
 	0,  // 4: banyan.v1.Topic.state:type_name -> banyan.v1.TopicState
-	24, // 5: banyan.v1.Topic.oldest:type_name -> google.protobuf.Timestamp
+	32, // 5: banyan.v1.Topic.oldest:type_name -> google.protobuf.Timestamp
 	5,  // 6: banyan.v1.Topic.subscriptions:type_name -> banyan.v1.Subscription
 	1,  // 7: banyan.v1.Subscription.state:type_name -> banyan.v1.SubscriptionState
-	24, // 8: banyan.v1.Subscription.until:type_name -> google.protobuf.Timestamp
-	24, // 9: banyan.v1.Subscription.oldest:type_name -> google.protobuf.Timestamp
-	23, // 10: banyan.v1.Event.attributes:type_name -> banyan.v1.Event.AttributesEntry
-	24, // 11: banyan.v1.StoredEvent.time:type_name -> google.protobuf.Timestamp
+	32, // 8: banyan.v1.Subscription.until:type_name -> google.protobuf.Timestamp
+	32, // 9: banyan.v1.Subscription.oldest:type_name -> google.protobuf.Timestamp
+	30, // 10: banyan.v1.Event.attributes:type_name -> banyan.v1.Event.AttributesEntry
+	32, // 11: banyan.v1.StoredEvent.time:type_name -> google.protobuf.Timestamp
 	7,  // 12: banyan.v1.StoredEvent.event:type_name -> banyan.v1.Event
 	8,  // 13: banyan.v1.TailEventsResponse.event:type_name -> banyan.v1.StoredEvent
 	7,  // 14: banyan.v1.PublishEventsRequest.events:type_name -> banyan.v1.Event
 	13, // 15: banyan.v1.PublishEventsResponse.events:type_name -> banyan.v1.PublishedEvent
-	24, // 16: banyan.v1.PublishedEvent.scheduled:type_name -> google.protobuf.Timestamp
+	32, // 16: banyan.v1.PublishedEvent.scheduled:type_name -> google.protobuf.Timestamp
 	16, // 17: banyan.v1.ListDeadResponse.dead:type_name -> banyan.v1.DeadLetter
 	8,  // 18: banyan.v1.DeadLetter.event:type_name -> banyan.v1.StoredEvent
-	24, // 19: banyan.v1.DeadLetter.first:type_name -> google.protobuf.Timestamp
-	24, // 20: banyan.v1.DeadLetter.last:type_name -> google.protobuf.Timestamp
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	32, // 19: banyan.v1.DeadLetter.first:type_name -> google.protobuf.Timestamp
+	32, // 20: banyan.v1.DeadLetter.last:type_name -> google.protobuf.Timestamp
+	25, // 21: banyan.v1.ListDelayedResponse.events:type_name -> banyan.v1.DelayedEvent
+	32, // 22: banyan.v1.DelayedEvent.due:type_name -> google.protobuf.Timestamp
+	7,  // 23: banyan.v1.DelayedEvent.event:type_name -> banyan.v1.Event
+	31, // 24: banyan.v1.RepairTopicResponse.missed:type_name -> banyan.v1.RepairTopicResponse.MissedEntry
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_banyan_v1_events_proto_init() }
@@ -1770,13 +2282,17 @@ func file_banyan_v1_events_proto_init() {
 	if File_banyan_v1_events_proto != nil {
 		return
 	}
+	file_banyan_v1_events_proto_msgTypes[26].OneofWrappers = []any{
+		(*RepairTopicRequest_Skip)(nil),
+		(*RepairTopicRequest_BeginAnew)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_banyan_v1_events_proto_rawDesc), len(file_banyan_v1_events_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   22,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -70,6 +70,26 @@ const (
 	// ControlServiceSetSubscriptionProcedure is the fully-qualified name of the ControlService's
 	// SetSubscription RPC.
 	ControlServiceSetSubscriptionProcedure = "/banyan.v1.ControlService/SetSubscription"
+	// ControlServiceListDelayedProcedure is the fully-qualified name of the ControlService's
+	// ListDelayed RPC.
+	ControlServiceListDelayedProcedure = "/banyan.v1.ControlService/ListDelayed"
+	// ControlServiceDropEventsProcedure is the fully-qualified name of the ControlService's DropEvents
+	// RPC.
+	ControlServiceDropEventsProcedure = "/banyan.v1.ControlService/DropEvents"
+	// ControlServiceRepairTopicProcedure is the fully-qualified name of the ControlService's
+	// RepairTopic RPC.
+	ControlServiceRepairTopicProcedure = "/banyan.v1.ControlService/RepairTopic"
+	// ControlServiceListSagasProcedure is the fully-qualified name of the ControlService's ListSagas
+	// RPC.
+	ControlServiceListSagasProcedure = "/banyan.v1.ControlService/ListSagas"
+	// ControlServiceGetSagaProcedure is the fully-qualified name of the ControlService's GetSaga RPC.
+	ControlServiceGetSagaProcedure = "/banyan.v1.ControlService/GetSaga"
+	// ControlServiceStartSagaProcedure is the fully-qualified name of the ControlService's StartSaga
+	// RPC.
+	ControlServiceStartSagaProcedure = "/banyan.v1.ControlService/StartSaga"
+	// ControlServiceSteerSagaProcedure is the fully-qualified name of the ControlService's SteerSaga
+	// RPC.
+	ControlServiceSteerSagaProcedure = "/banyan.v1.ControlService/SteerSaga"
 	// ControlServiceDownProcedure is the fully-qualified name of the ControlService's Down RPC.
 	ControlServiceDownProcedure = "/banyan.v1.ControlService/Down"
 )
@@ -114,6 +134,21 @@ type ControlServiceClient interface {
 	Replay(context.Context, *v1.ReplayRequest) (*v1.ReplayResponse, error)
 	// SetSubscription pauses a subscription, or lets it go on.
 	SetSubscription(context.Context, *v1.SetSubscriptionRequest) (*v1.SetSubscriptionResponse, error)
+	// ListDelayed returns a topic's events that are published later, a page at a time.
+	ListDelayed(context.Context, *v1.ListDelayedRequest) (*v1.ListDelayedResponse, error)
+	// DropEvents removes dead letters or delayed events for good.
+	DropEvents(context.Context, *v1.DropEventsRequest) (*v1.DropEventsResponse, error)
+	// RepairTopic says what a damaged topic lacks, or lets it go on without that. failed_precondition:
+	// the topic is not damaged, or lacks another number of events than the request says.
+	RepairTopic(context.Context, *v1.RepairTopicRequest) (*v1.RepairTopicResponse, error)
+	// ListSagas returns sagas, the newest first, a page at a time.
+	ListSagas(context.Context, *v1.ListSagasRequest) (*v1.ListSagasResponse, error)
+	// GetSaga returns a saga and all that happened in it.
+	GetSaga(context.Context, *v1.GetSagaRequest) (*v1.GetSagaResponse, error)
+	// StartSaga starts a saga of the app file and returns when that is durable.
+	StartSaga(context.Context, *v1.StartSagaRequest) (*v1.StartSagaResponse, error)
+	// SteerSaga makes a saga go on, or back. failed_precondition: its state does not allow that.
+	SteerSaga(context.Context, *v1.SteerSagaRequest) (*v1.SteerSagaResponse, error)
 	// Down stops all instances in reverse dependency order, then the data plane
 	// and the daemon. It returns when nothing is left but the daemon, which exits next.
 	Down(context.Context, *v1.DownRequest) (*v1.DownResponse, error)
@@ -224,6 +259,51 @@ func NewControlServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(controlServiceMethods.ByName("SetSubscription")),
 			connect.WithClientOptions(opts...),
 		),
+		listDelayed: connect.NewClient[v1.ListDelayedRequest, v1.ListDelayedResponse](
+			httpClient,
+			baseURL+ControlServiceListDelayedProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("ListDelayed")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		dropEvents: connect.NewClient[v1.DropEventsRequest, v1.DropEventsResponse](
+			httpClient,
+			baseURL+ControlServiceDropEventsProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("DropEvents")),
+			connect.WithClientOptions(opts...),
+		),
+		repairTopic: connect.NewClient[v1.RepairTopicRequest, v1.RepairTopicResponse](
+			httpClient,
+			baseURL+ControlServiceRepairTopicProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("RepairTopic")),
+			connect.WithClientOptions(opts...),
+		),
+		listSagas: connect.NewClient[v1.ListSagasRequest, v1.ListSagasResponse](
+			httpClient,
+			baseURL+ControlServiceListSagasProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("ListSagas")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		getSaga: connect.NewClient[v1.GetSagaRequest, v1.GetSagaResponse](
+			httpClient,
+			baseURL+ControlServiceGetSagaProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("GetSaga")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		startSaga: connect.NewClient[v1.StartSagaRequest, v1.StartSagaResponse](
+			httpClient,
+			baseURL+ControlServiceStartSagaProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("StartSaga")),
+			connect.WithClientOptions(opts...),
+		),
+		steerSaga: connect.NewClient[v1.SteerSagaRequest, v1.SteerSagaResponse](
+			httpClient,
+			baseURL+ControlServiceSteerSagaProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("SteerSaga")),
+			connect.WithClientOptions(opts...),
+		),
 		down: connect.NewClient[v1.DownRequest, v1.DownResponse](
 			httpClient,
 			baseURL+ControlServiceDownProcedure,
@@ -250,6 +330,13 @@ type controlServiceClient struct {
 	redrive         *connect.Client[v1.RedriveRequest, v1.RedriveResponse]
 	replay          *connect.Client[v1.ReplayRequest, v1.ReplayResponse]
 	setSubscription *connect.Client[v1.SetSubscriptionRequest, v1.SetSubscriptionResponse]
+	listDelayed     *connect.Client[v1.ListDelayedRequest, v1.ListDelayedResponse]
+	dropEvents      *connect.Client[v1.DropEventsRequest, v1.DropEventsResponse]
+	repairTopic     *connect.Client[v1.RepairTopicRequest, v1.RepairTopicResponse]
+	listSagas       *connect.Client[v1.ListSagasRequest, v1.ListSagasResponse]
+	getSaga         *connect.Client[v1.GetSagaRequest, v1.GetSagaResponse]
+	startSaga       *connect.Client[v1.StartSagaRequest, v1.StartSagaResponse]
+	steerSaga       *connect.Client[v1.SteerSagaRequest, v1.SteerSagaResponse]
 	down            *connect.Client[v1.DownRequest, v1.DownResponse]
 }
 
@@ -376,6 +463,69 @@ func (c *controlServiceClient) SetSubscription(ctx context.Context, req *v1.SetS
 	return nil, err
 }
 
+// ListDelayed calls banyan.v1.ControlService.ListDelayed.
+func (c *controlServiceClient) ListDelayed(ctx context.Context, req *v1.ListDelayedRequest) (*v1.ListDelayedResponse, error) {
+	response, err := c.listDelayed.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// DropEvents calls banyan.v1.ControlService.DropEvents.
+func (c *controlServiceClient) DropEvents(ctx context.Context, req *v1.DropEventsRequest) (*v1.DropEventsResponse, error) {
+	response, err := c.dropEvents.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// RepairTopic calls banyan.v1.ControlService.RepairTopic.
+func (c *controlServiceClient) RepairTopic(ctx context.Context, req *v1.RepairTopicRequest) (*v1.RepairTopicResponse, error) {
+	response, err := c.repairTopic.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListSagas calls banyan.v1.ControlService.ListSagas.
+func (c *controlServiceClient) ListSagas(ctx context.Context, req *v1.ListSagasRequest) (*v1.ListSagasResponse, error) {
+	response, err := c.listSagas.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// GetSaga calls banyan.v1.ControlService.GetSaga.
+func (c *controlServiceClient) GetSaga(ctx context.Context, req *v1.GetSagaRequest) (*v1.GetSagaResponse, error) {
+	response, err := c.getSaga.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// StartSaga calls banyan.v1.ControlService.StartSaga.
+func (c *controlServiceClient) StartSaga(ctx context.Context, req *v1.StartSagaRequest) (*v1.StartSagaResponse, error) {
+	response, err := c.startSaga.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// SteerSaga calls banyan.v1.ControlService.SteerSaga.
+func (c *controlServiceClient) SteerSaga(ctx context.Context, req *v1.SteerSagaRequest) (*v1.SteerSagaResponse, error) {
+	response, err := c.steerSaga.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // Down calls banyan.v1.ControlService.Down.
 func (c *controlServiceClient) Down(ctx context.Context, req *v1.DownRequest) (*v1.DownResponse, error) {
 	response, err := c.down.CallUnary(ctx, connect.NewRequest(req))
@@ -425,6 +575,21 @@ type ControlServiceHandler interface {
 	Replay(context.Context, *v1.ReplayRequest) (*v1.ReplayResponse, error)
 	// SetSubscription pauses a subscription, or lets it go on.
 	SetSubscription(context.Context, *v1.SetSubscriptionRequest) (*v1.SetSubscriptionResponse, error)
+	// ListDelayed returns a topic's events that are published later, a page at a time.
+	ListDelayed(context.Context, *v1.ListDelayedRequest) (*v1.ListDelayedResponse, error)
+	// DropEvents removes dead letters or delayed events for good.
+	DropEvents(context.Context, *v1.DropEventsRequest) (*v1.DropEventsResponse, error)
+	// RepairTopic says what a damaged topic lacks, or lets it go on without that. failed_precondition:
+	// the topic is not damaged, or lacks another number of events than the request says.
+	RepairTopic(context.Context, *v1.RepairTopicRequest) (*v1.RepairTopicResponse, error)
+	// ListSagas returns sagas, the newest first, a page at a time.
+	ListSagas(context.Context, *v1.ListSagasRequest) (*v1.ListSagasResponse, error)
+	// GetSaga returns a saga and all that happened in it.
+	GetSaga(context.Context, *v1.GetSagaRequest) (*v1.GetSagaResponse, error)
+	// StartSaga starts a saga of the app file and returns when that is durable.
+	StartSaga(context.Context, *v1.StartSagaRequest) (*v1.StartSagaResponse, error)
+	// SteerSaga makes a saga go on, or back. failed_precondition: its state does not allow that.
+	SteerSaga(context.Context, *v1.SteerSagaRequest) (*v1.SteerSagaResponse, error)
 	// Down stops all instances in reverse dependency order, then the data plane
 	// and the daemon. It returns when nothing is left but the daemon, which exits next.
 	Down(context.Context, *v1.DownRequest) (*v1.DownResponse, error)
@@ -531,6 +696,51 @@ func NewControlServiceHandler(svc ControlServiceHandler, opts ...connect.Handler
 		connect.WithSchema(controlServiceMethods.ByName("SetSubscription")),
 		connect.WithHandlerOptions(opts...),
 	)
+	controlServiceListDelayedHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceListDelayedProcedure,
+		svc.ListDelayed,
+		connect.WithSchema(controlServiceMethods.ByName("ListDelayed")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	controlServiceDropEventsHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceDropEventsProcedure,
+		svc.DropEvents,
+		connect.WithSchema(controlServiceMethods.ByName("DropEvents")),
+		connect.WithHandlerOptions(opts...),
+	)
+	controlServiceRepairTopicHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceRepairTopicProcedure,
+		svc.RepairTopic,
+		connect.WithSchema(controlServiceMethods.ByName("RepairTopic")),
+		connect.WithHandlerOptions(opts...),
+	)
+	controlServiceListSagasHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceListSagasProcedure,
+		svc.ListSagas,
+		connect.WithSchema(controlServiceMethods.ByName("ListSagas")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	controlServiceGetSagaHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceGetSagaProcedure,
+		svc.GetSaga,
+		connect.WithSchema(controlServiceMethods.ByName("GetSaga")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	controlServiceStartSagaHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceStartSagaProcedure,
+		svc.StartSaga,
+		connect.WithSchema(controlServiceMethods.ByName("StartSaga")),
+		connect.WithHandlerOptions(opts...),
+	)
+	controlServiceSteerSagaHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceSteerSagaProcedure,
+		svc.SteerSaga,
+		connect.WithSchema(controlServiceMethods.ByName("SteerSaga")),
+		connect.WithHandlerOptions(opts...),
+	)
 	controlServiceDownHandler := connect.NewUnaryHandlerSimple(
 		ControlServiceDownProcedure,
 		svc.Down,
@@ -569,6 +779,20 @@ func NewControlServiceHandler(svc ControlServiceHandler, opts ...connect.Handler
 			controlServiceReplayHandler.ServeHTTP(w, r)
 		case ControlServiceSetSubscriptionProcedure:
 			controlServiceSetSubscriptionHandler.ServeHTTP(w, r)
+		case ControlServiceListDelayedProcedure:
+			controlServiceListDelayedHandler.ServeHTTP(w, r)
+		case ControlServiceDropEventsProcedure:
+			controlServiceDropEventsHandler.ServeHTTP(w, r)
+		case ControlServiceRepairTopicProcedure:
+			controlServiceRepairTopicHandler.ServeHTTP(w, r)
+		case ControlServiceListSagasProcedure:
+			controlServiceListSagasHandler.ServeHTTP(w, r)
+		case ControlServiceGetSagaProcedure:
+			controlServiceGetSagaHandler.ServeHTTP(w, r)
+		case ControlServiceStartSagaProcedure:
+			controlServiceStartSagaHandler.ServeHTTP(w, r)
+		case ControlServiceSteerSagaProcedure:
+			controlServiceSteerSagaHandler.ServeHTTP(w, r)
 		case ControlServiceDownProcedure:
 			controlServiceDownHandler.ServeHTTP(w, r)
 		default:
@@ -638,6 +862,34 @@ func (UnimplementedControlServiceHandler) Replay(context.Context, *v1.ReplayRequ
 
 func (UnimplementedControlServiceHandler) SetSubscription(context.Context, *v1.SetSubscriptionRequest) (*v1.SetSubscriptionResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("banyan.v1.ControlService.SetSubscription is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) ListDelayed(context.Context, *v1.ListDelayedRequest) (*v1.ListDelayedResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("banyan.v1.ControlService.ListDelayed is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) DropEvents(context.Context, *v1.DropEventsRequest) (*v1.DropEventsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("banyan.v1.ControlService.DropEvents is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) RepairTopic(context.Context, *v1.RepairTopicRequest) (*v1.RepairTopicResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("banyan.v1.ControlService.RepairTopic is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) ListSagas(context.Context, *v1.ListSagasRequest) (*v1.ListSagasResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("banyan.v1.ControlService.ListSagas is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) GetSaga(context.Context, *v1.GetSagaRequest) (*v1.GetSagaResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("banyan.v1.ControlService.GetSaga is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) StartSaga(context.Context, *v1.StartSagaRequest) (*v1.StartSagaResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("banyan.v1.ControlService.StartSaga is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) SteerSaga(context.Context, *v1.SteerSagaRequest) (*v1.SteerSagaResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("banyan.v1.ControlService.SteerSaga is not implemented"))
 }
 
 func (UnimplementedControlServiceHandler) Down(context.Context, *v1.DownRequest) (*v1.DownResponse, error) {

@@ -26,14 +26,14 @@ export function finish() {
   drop(name);
 }
 
-const dependency = /^(catalog|inventory|payment|shipping)-unavailable$/;
+const dependency = /^(catalog|checkout|inventory|payment|shipping)-unavailable$/;
 
 /**
  * ended says whether an error tells how the attempt ended: refused, or undone because a service that ordering needs
- * is away. Otherwise (no answer, a proxy's error, the same key still being worked on) the order may yet exist.
+ * is away. Otherwise (no answer, or a proxy's error) the order may yet exist.
  */
 export function ended(error) {
   if (error.replayed || dependency.test(error.code)) return true;
-  const undecided = [401, 403, 408, 425, 429].includes(error.status) || error.code === "order-in-progress";
+  const undecided = [401, 403, 408, 425, 429].includes(error.status);
   return error.status >= 400 && error.status < 500 && !undecided;
 }

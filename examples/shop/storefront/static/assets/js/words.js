@@ -19,6 +19,7 @@ const seconds = (count) => (count === 1 ? "1 second" : `${count} seconds`);
 
 const missing = {
   "catalog-unavailable": "prices cannot be checked",
+  "checkout-unavailable": "it took too long",
   "inventory-unavailable": "stock cannot be reserved",
   "payment-unavailable": "payment is not available",
   "shipping-unavailable": "shipping is not available",
@@ -40,9 +41,6 @@ export function refusal(error, lines = []) {
     const names = lines.filter(({ id }) => error.products?.includes(id)).map(({ name }) => name);
     const what = names.length ? `There is not enough left of: ${names.join(", ")}.` : sentence(error.detail);
     return { kind: "bad", title: "Something in your cart is sold out.", detail: `${what} Nothing was charged. Change your cart and try again.`.trim() };
-  }
-  if (error.code === "order-in-progress") {
-    return { kind: "warn", title: "Your order is still being worked on.", detail: "Try again in a moment to see how it went: you will not be charged twice." };
   }
   if (error.status === 429) return { kind: "warn", title: "Your order was not placed yet.", detail: because(error) };
   if (error.code === "offline") {

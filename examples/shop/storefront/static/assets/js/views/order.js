@@ -68,8 +68,7 @@ function follow(order, signal) {
 }
 
 function details(order) {
-  const undoing = order.status === "pending" && order.reason;
-  const detail = undoing ? "It did not go through. We are undoing it, and whatever was charged is paid back." : reason(order.reason) || known(order.status).detail;
+  const detail = reason(order.reason) || known(order.status).detail;
   return h("div", { class: "order" },
     h("div", { class: "order-head" }, statusPill(order.status), h("p", {}, detail)),
     h("dl", { class: "facts" },
