@@ -36,7 +36,7 @@ shop: ## run the example shop in the foreground (Ctrl-C stops it)
 	$(GO) run ./cmd/banyan up examples/shop
 
 .PHONY: test
-test: test-go test-shop test-python test-node ## run the unit tests: everything, with Go alone or with Python and Node.js too
+test: test-go test-shop test-tools test-python test-node ## run the unit tests: everything, with Go alone or with Python and Node.js too
 
 .PHONY: clean
 clean: ## remove what make made (not the Go caches, not .banyan/)
@@ -51,6 +51,10 @@ test-go: ## Go tests of the main module (PKGS, TESTFLAGS)
 .PHONY: test-shop
 test-shop: ## Go tests of the example shop
 	cd examples/shop && $(GO) test $(TESTFLAGS) ./...
+
+.PHONY: test-tools
+test-tools: ## Go tests of the tools that have some
+	cd tools/lazyfs && $(GO) test $(TESTFLAGS) ./...
 
 .PHONY: test-python
 test-python: ## tests of the shop's Python service, where there is Python 3
@@ -102,11 +106,24 @@ kafka: ## get Kafka into bin/kafka, which tests of the bus want (needs Maven and
 .PHONY: test-brokers
 test-brokers: ## the bus over a real Kafka, RabbitMQ and a cluster of NATS servers (after make kafka nats-server, and installing rabbitmq-server; long)
 	BANYAN_BROKERS=full $(GO) test -count=1 -p 1 -timeout 15m $(TESTFLAGS) ./internal/bus/kafka ./internal/bus/nats ./internal/bus/rabbitmq
+	BANYAN_BROKERS=full $(GO) test -count=1 -timeout 10m -run TestEventsOverRabbitMQ $(TESTFLAGS) ./e2e
+
+.PHONY: test-postgres
+test-postgres: ## databases on PostgreSQL 14, 16, 17 and 18, which npm gets (x86-64 Linux; with root, in a checkout that others may enter)
+	mkdir -p bin/postgres && cp tools/postgres/package.json tools/postgres/package-lock.json bin/postgres
+	cd bin/postgres && npm ci --no-audit --no-fund && npm rebuild
+	for v in 14 16 17 18; do \
+		BANYAN_POSTGRES_BIN=$(CURDIR)/bin/postgres/node_modules/postgres-$$v/native/bin \
+			$(GO) test -count=1 $(TESTFLAGS) ./internal/postgres ./internal/outbox || exit 1; \
+	done
 
 .PHONY: test-power
 test-power: ## an app on a file system that loses what was not synced, again and again (needs root and FUSE; without them it is skipped)
-	cd tools/lazyfs && $(GO) test $(TESTFLAGS) ./...
 	BANYAN_E2E=long $(GO) test -count=1 -timeout 20m -run TestPowerFails -v $(TESTFLAGS) ./e2e
+
+.PHONY: soak-sagas
+soak-sagas: ## sagas under faults for ROUNDS faults (200; about 15 minutes); the seed is printed, and BANYAN_E2E_SEED sets it
+	BANYAN_E2E=long BANYAN_E2E_ROUNDS=$(or $(ROUNDS),200) $(GO) test -count=1 -timeout 6h -run TestSagasWhateverFails -v $(TESTFLAGS) ./e2e
 
 .PHONY: e2e-setup
 e2e-setup: ## get what the browser tests need (needs npm and a Chromium; without them they are skipped)
@@ -137,12 +154,22 @@ bench: ## list the benchmarks; each is one command
 	@echo "go test -run '^$$' -bench . PACKAGE   measure one package"
 
 .PHONY: bench-proxy
-bench-proxy: ## measure the data plane beside nginx, HAProxy and Caddy (12 minutes; BENCHFLAGS=-quick: 2)
+bench-proxy: bench-proxy-peers ## measure the data plane beside nginx, HAProxy and Caddy (12 minutes; BENCHFLAGS=-quick: 2)
 	$(GO) run ./bench/proxy $(BENCHFLAGS)
+
+# Without them, or without the rights to install them, what is there is measured.
+.PHONY: bench-proxy-peers
+bench-proxy-peers:
+	-@for p in nginx haproxy caddy; do command -v $$p >/dev/null || missing=1; done; \
+	[ -z "$$missing" ] || apt-get install -y --no-install-recommends nginx-light haproxy caddy
 
 .PHONY: bench-bus
 bench-bus: ## measure events beside JetStream, RabbitMQ and Kafka (15 minutes; BENCHFLAGS=-quick: 2)
 	$(GO) run ./bench/bus $(BENCHFLAGS)
+
+.PHONY: bench-saga
+bench-saga: ## measure sagas of three HTTP steps (4 minutes; BENCHFLAGS=-quick: 1)
+	$(GO) run ./bench/saga $(BENCHFLAGS)
 
 ##@ Checks
 

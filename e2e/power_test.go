@@ -75,7 +75,7 @@ func TestPowerFails(t *testing.T) {
 	long(t)
 	random := chance(t)
 	a, disk := startPower(t, false)
-	n := rounds(12, 15)
+	n := rounds(12, 12)
 	for range n {
 		pause(t, time.Duration(100+random.IntN(1200))*time.Millisecond)
 		a.powerFails(t, disk, random)

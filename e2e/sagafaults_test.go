@@ -78,27 +78,61 @@ func TestSagasWhateverFails(t *testing.T) {
 	long(t)
 	random := chance(t)
 	n := rounds(12, 12)
-	stock := 40 + 10*n // it runs out for some
-	a := newEventsApp(t, 5)
+	a := newSagaFaults(t, n)
 	list := filepath.Join(newDir(t), "crashes")
 	a.env = append(a.env, crashpoint.Variable+"="+list)
-	change := func(second bool) {
-		patience := map[bool]string{false: "50m", true: "40m"}[second] // another definition
-		a.write("banyan.yaml", strings.NewReplacer("=ledger=", a.ledger, "=stock=", strconv.Itoa(stock),
-			"=move=", `path: /move, body: input`,
-			"=patient=", `timeout: 500ms, retry: {first: 20ms, most: 200ms, for: `+patience+`}`,
-			"=hasty=", `timeout: 500ms, retry: {first: 10ms, most: 100ms, for: 300ms}`).Replace(sagaFaultsFile))
-	}
-	change(false)
 	a.up()
 	points := pointsOf(true)
 	a.crashAt(t, list, plan(points, max(1, n/20), random))
-	faults := a.faults(t, random, n, change)
+	faults := a.faults(t, random, n, a.define)
+	figure(t, "died at each of %d places; %s; %s", len(points), faults, a.judge(t))
+}
+
+// Power fails again and again while sagas run, on a disk that has all of Banyan's
+// state and that of the services.
+func TestPowerFailsDuringSagas(t *testing.T) {
+	long(t)
+	random := chance(t)
+	n := rounds(6, 6)
+	a := newSagaFaults(t, n)
+	disk := a.onLazyDisk(t, false)
+	a.up()
+	for range n {
+		pause(t, time.Duration(100+random.IntN(1500))*time.Millisecond)
+		a.powerFails(t, disk, random)
+	}
+	figure(t, "power failed %d times; %s", n, a.judge(t))
+}
+
+// sagaFaults is an app of sagaFaultsFile.
+type sagaFaults struct {
+	eventsApp
+	stock int // of each thing
+}
+
+func newSagaFaults(t *testing.T, faults int) sagaFaults {
+	t.Helper()
+	a := sagaFaults{newEventsApp(t, 5), 40 + 10*faults} // it runs out for some
+	a.define(false)
+	return a
+}
+
+// define writes the app file, with one or another definition of the sagas.
+func (a sagaFaults) define(second bool) {
+	patience := map[bool]string{false: "50m", true: "40m"}[second]
+	a.write("banyan.yaml", strings.NewReplacer("=ledger=", a.ledger, "=stock=", strconv.Itoa(a.stock),
+		"=move=", `path: /move, body: input`,
+		"=patient=", `timeout: 500ms, retry: {first: 20ms, most: 200ms, for: `+patience+`}`,
+		"=hasty=", `timeout: 500ms, retry: {first: 10ms, most: 100ms, for: 300ms}`).Replace(sagaFaultsFile))
+}
+
+// judge lets all come to its end and says what came of it.
+func (a sagaFaults) judge(t *testing.T) string {
+	t.Helper()
 	a.settled(60 * time.Second)
 	a.stopPublishing(t)
 	a.touch("calm")
-
-	o := sagaOracle{app: a, t: t, stock: stock}
+	o := sagaOracle{app: a.eventsApp, t: t, stock: a.stock}
 	o.over(90 * time.Second)
 	o.attention()
 	a.touch("mended")
@@ -109,7 +143,7 @@ func TestSagasWhateverFails(t *testing.T) {
 	t.Run("ended", o.ended)
 	t.Run("effects", o.effects)
 	t.Run("books", o.books)
-	figure(t, "died at each of %d places; %s; %s", len(points), faults, o.summary())
+	return o.summary()
 }
 
 // sagaLine is a line of `banyan sagas --json`.

@@ -148,7 +148,9 @@ func swapping(e *proxy.Engine, p *playback, ended <-chan error) error {
 
 // listen makes the socket that a daemon would hand over.
 func listen(addr string) (*link.Socket, error) {
-	l, err := net.Listen("tcp", addr)
+	var lc net.ListenConfig
+	lc.SetMultipathTCP(false) // as the daemon
+	l, err := lc.Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, err
 	}

@@ -14,9 +14,9 @@ var naiveTable = fstest.MapFS{"00001_progress.sql": {Data: []byte(
 var paths = []string{"/reservations", "/charges", "/shipments"}
 
 // bare makes the three calls, and nothing outlives a crash.
-func (s *services) bare() error {
+func (s *services) bare(ctx context.Context, _ string) error {
 	for _, path := range paths {
-		if err := s.ask(path, string(input)); err != nil {
+		if err := s.ask(ctx, path, string(input)); err != nil {
 			return err
 		}
 	}
@@ -37,7 +37,7 @@ func openNotebook(ctx context.Context, path string, s *services) (*notebook, err
 
 func (n *notebook) one(ctx context.Context, id string) error {
 	for step, path := range paths {
-		if err := n.ask(path, string(input)); err != nil {
+		if err := n.ask(ctx, path, string(input)); err != nil {
 			return err
 		}
 		if err := n.db.Write(ctx, func(ctx context.Context, tx *sql.Tx) error {

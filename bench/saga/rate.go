@@ -45,7 +45,7 @@ func measureRates(ctx context.Context, o *options, rep *report) (err error) {
 	all := []contender{
 		{"saga", r.one},
 		{"calls and commits", n.one},
-		{"calls alone", func(context.Context, string) error { return s.bare() }},
+		{"calls alone", s.bare},
 	}
 	var syncs []time.Duration
 	samples := map[string][]sample{}

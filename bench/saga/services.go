@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -45,8 +46,13 @@ func (s *services) caller() *call.Caller {
 }
 
 // ask makes one plain request, as a program without sagas would.
-func (s *services) ask(path, body string) error {
-	resp, err := s.client.Post("http://"+s.target.Address+path, "application/json", strings.NewReader(body))
+func (s *services) ask(ctx context.Context, path, body string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.target.Address+path, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := s.client.Do(req)
 	if err != nil {
 		return err
 	}

@@ -66,7 +66,9 @@ func (l *lane) start(n int) bool {
 	}
 	defer res.Body.Close()
 	answer, err := io.ReadAll(res.Body)
-	var started struct{ ID string }
+	var started struct {
+		ID string `json:"id"`
+	}
 	switch {
 	case err != nil:
 	case res.StatusCode/100 == 2 && json.Unmarshal(answer, &started) == nil && started.ID != "":

@@ -237,12 +237,12 @@ var table = []room{
 	{name: "tools/...", why: "a tool has a module of its own, and knows nothing of what it is used on"},
 	{
 		name:    "bench/...",
-		imports: with(engines, appfile, contract, connect, fault, model, ce, events, journal, progress, link, gateway, proxy, driver, process),
+		imports: with(engines, appfile, contract, connect, fault, model, ce, events, journal, brokers, progress, sqlite, sagadef, machine, sagacall, sagastore, sagas, link, gateway, proxy, driver, process),
 		why:     "a benchmark measures the binary from outside or one engine alone, never the daemon or the CLI from inside",
 	},
 	{
 		name:    "e2e/...",
-		imports: []string{appfile, contract, connect, crash, fault, daemon, layout, launch, pgtest},
+		imports: []string{appfile, contract, connect, crash, fault, daemon, layout, launch, pgtest, brokers},
 		why:     "an end-to-end test uses the binary and the control API, as a person would",
 	},
 }

@@ -158,7 +158,7 @@ func TestQueueWindow(t *testing.T) {
 	r.eventually("it is blocked", func() bool { s := r.sub(); return s.State == "blocked-keys" && s.Open == 1000 && s.Lag == events })
 	close(block)
 	for i, d := range r.service.wait(t, events) {
-		if d.id() != fmt.Sprint(i) {
+		if d.id() != strconv.Itoa(i) {
 			t.Fatalf("%s comes when %d is next", d.id(), i)
 		}
 	}

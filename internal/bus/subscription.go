@@ -166,7 +166,7 @@ func (s *subscription) lost(count uint64) {
 	s.count.lost.Add(int64(count))
 	s.changed = true
 	s.bus.dirty.set()
-	s.log.Warn("retention removed events before they were delivered", "events", count)
+	s.log.Warn("events were lost before they were delivered: removed by retention, or given up in a repair", "events", count)
 }
 
 // snapshot is what is to be saved of a subscription.

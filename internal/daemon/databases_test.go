@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -55,9 +56,7 @@ func (d *testDaemon) needs(t *testing.T) map[string]model.Need {
 	t.Helper()
 	needs := map[string]model.Need{}
 	err := d.loop.Read(t.Context(), func(_ reconcile.Desired, obs *model.Observed, _ reconcile.Plan) {
-		for name, n := range obs.Needs {
-			needs[name] = n
-		}
+		maps.Copy(needs, obs.Needs)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -166,7 +165,7 @@ func TestMigrationFollowsItsService(t *testing.T) {
 	}
 	s2, j2 := hashes(map[string]string{"PG_URL": "postgres://nobody:pw@127.0.0.1:2"})
 	if s2 == service || j2 == job {
-		t.Error("where the database is is no part of the revision")
+		t.Error("the place of the database is no part of the revision")
 	}
 	if err := d.Restart(t.Context(), "order"); err != nil {
 		t.Fatal(err)

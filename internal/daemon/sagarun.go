@@ -81,7 +81,7 @@ func stoppedSagas(err error) error {
 
 // close is for when the coordinator does not run any more.
 func (r *sagaRoom) close() error {
-	if r.err != nil {
+	if r.store == nil {
 		return nil
 	}
 	r.caller.Close()
@@ -202,15 +202,18 @@ const sagasEach = time.Second
 
 // runSagas runs sagas, from when there is a coordinator. That it ends is no reason for the daemon to.
 func (d *daemon) runSagas(ctx context.Context) error {
+	kept := d.sagasKept
 	for {
 		select {
-		case <-d.sagasKept:
+		case <-kept:
+			kept = nil // that it has ended, and is to be run again, is for the timer
 			d.runSagasOnce(ctx)
-		default:
-			d.retrySagas(ctx)
-		}
-		select {
 		case <-time.After(sagasEach):
+			if kept != nil {
+				d.retrySagas(ctx)
+				continue
+			}
+			d.runSagasOnce(ctx)
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -220,7 +223,7 @@ func (d *daemon) runSagas(ctx context.Context) error {
 func (d *daemon) runSagasOnce(ctx context.Context) {
 	err := d.sagaRoom.Load().coordinator.Run(ctx)
 	if err != nil && ctx.Err() == nil {
-		d.log.Error("sagas do not go on", "error", err)
+		d.log.Error("sagas do not go on; they are tried again", "error", err)
 	}
 }
 

@@ -71,7 +71,7 @@ func TestSagaRefusal(t *testing.T) {
 			t.Errorf("%v is answered %+v, want %s", c.err, p, c.want)
 		}
 	}
-	if defect := errors.New("x"); sagaRefusal(defect) != defect || sagaRefusal(nil) != nil {
+	if defect := errors.New("x"); !errors.Is(sagaRefusal(defect), defect) || sagaRefusal(nil) != nil {
 		t.Error("a defect is no refusal")
 	}
 }

@@ -20,6 +20,12 @@ type sagaService struct{ daemon *daemon }
 
 var _ serviceapi.Sagas = sagaService{}
 
+// A start waits for a coordinator that is only just being run, as after a restart.
+const (
+	startWait  = 3 * time.Second
+	startAgain = 50 * time.Millisecond
+)
+
 // Start implements serviceapi.Sagas.
 func (s sagaService) Start(ctx context.Context, service, name, key, trace string, input json.RawMessage) (serviceapi.Started, error) {
 	c, err := s.runner()
@@ -27,6 +33,14 @@ func (s sagaService) Start(ctx context.Context, service, name, key, trace string
 		return serviceapi.Started{}, err
 	}
 	started, err := c.Start(ctx, service, name, key, trace, input)
+	for deadline := time.Now().Add(startWait); errors.Is(err, coordinator.ErrBusy) && time.Now().Before(deadline); {
+		select {
+		case <-time.After(startAgain):
+		case <-ctx.Done():
+			return serviceapi.Started{}, ctx.Err()
+		}
+		started, err = c.Start(ctx, service, name, key, trace, input)
+	}
 	return serviceapi.Started{ID: started.ID, State: string(started.Status), Known: !started.New}, sagaRefusal(noSuchSaga(name, s.daemon.sagaNames(), err))
 }
 
@@ -188,10 +202,10 @@ func sagaRefusal(err error) error {
 	if errors.Is(err, coordinator.ErrBusy) {
 		return &serviceapi.Problem{Code: serviceapi.SagasAbsent, Detail: err.Error(), RetryAfter: time.Second}
 	}
-	switch fault.CodeOf(err) {
-	case fault.Invalid:
+	switch code := fault.CodeOf(err); {
+	case code == fault.Invalid:
 		return &serviceapi.Problem{Code: serviceapi.SagaInvalid, Detail: err.Error()}
-	case fault.Damaged, fault.Unavailable, fault.Denied:
+	case code == fault.Damaged || code == fault.Unavailable || code == fault.Denied:
 		return &serviceapi.Problem{Code: serviceapi.SagasStopped, Detail: err.Error(), RetryAfter: sagasRetry}
 	}
 	return err

@@ -31,7 +31,9 @@ func (k *Keeper) Bind(id, addr string) error {
 		return nil
 	}
 	// No SO_REUSEPORT: one socket, shared; nobody else may listen there too.
-	l, err := new(net.ListenConfig).Listen(context.Background(), network, addr)
+	var lc net.ListenConfig
+	lc.SetMultipathTCP(false) // or connections are dearer to accept and inherit no options
+	l, err := lc.Listen(context.Background(), network, addr)
 	if err != nil {
 		return fmt.Errorf("bind %s: %w", id, err)
 	}

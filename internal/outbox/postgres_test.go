@@ -224,6 +224,7 @@ func TestPostgresRefusedWithoutRight(t *testing.T) {
 	db, address := newPostgres(t)
 	run(t, db, `DROP ROLE IF EXISTS narrow`)
 	run(t, db, `CREATE ROLE narrow LOGIN PASSWORD 'narrow'`)
+	run(t, db, `REVOKE CREATE ON SCHEMA public FROM PUBLIC`) // up to version 14 everybody may
 	run(t, db, `GRANT SELECT, DELETE ON outbox TO narrow`)
 	t.Cleanup(func() {
 		run(t, db, `DROP OWNED BY narrow`)

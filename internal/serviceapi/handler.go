@@ -27,6 +27,8 @@ type handler struct {
 	Config
 
 	mux *http.ServeMux
+	// ending ends streams, which would otherwise be what the end waits for.
+	ending <-chan struct{}
 }
 
 func newHandler(c Config) *handler {

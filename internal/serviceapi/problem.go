@@ -45,7 +45,7 @@ const (
 	KeyMissing      Code = "key-missing"           // no Idempotency-Key, or none that can be one
 	KeyReused       Code = "key-reused"            // the key started a saga with another input
 	SagasStopped    Code = "sagas-stopped"         // what is stored of sagas is damaged, or the disk fails
-	SagasAbsent     Code = "sagas-unavailable"     // the app has no sagas
+	SagasAbsent     Code = "sagas-unavailable"     // they are not run at the moment
 	Internal        Code = "internal"              // a defect of Banyan
 )
 
@@ -86,7 +86,7 @@ var meanings = map[Code]meaning{
 	KeyMissing:      {http.StatusBadRequest, "The request has no idempotency key"},
 	KeyReused:       {http.StatusConflict, "The idempotency key was used for something else"},
 	SagasStopped:    {http.StatusServiceUnavailable, "Sagas are stopped"},
-	SagasAbsent:     {http.StatusServiceUnavailable, "There are no sagas"},
+	SagasAbsent:     {http.StatusServiceUnavailable, "Sagas are not run at the moment"},
 	Internal:        {http.StatusInternalServerError, "A defect of Banyan"},
 }
 

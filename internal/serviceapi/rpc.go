@@ -34,7 +34,10 @@ func (h *handler) rpcOptions() []connect.HandlerOption {
 type callerKey struct{}
 
 // callerOf returns who called the procedure that has ctx.
-func callerOf(ctx context.Context) string { return ctx.Value(callerKey{}).(string) }
+func callerOf(ctx context.Context) string {
+	caller, _ := ctx.Value(callerKey{}).(string) // the interceptor has set it
+	return caller
+}
 
 // interceptor finds out who calls, and makes what a procedure returns an error of Connect.
 type interceptor struct{ *handler }

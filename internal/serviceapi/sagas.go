@@ -117,7 +117,7 @@ func readJSON(w http.ResponseWriter, r *http.Request) (json.RawMessage, error) {
 		return nil, &Problem{Code: InputTooLarge, Detail: fmt.Sprintf("the body has more than %d bytes; send a reference to what is large", maxInput)}
 	case err != nil:
 		return nil, &Problem{Code: BodyBroken, Detail: err.Error()}
-	case len(strings.TrimSpace(string(body))) == 0:
+	case strings.TrimSpace(string(body)) == "":
 		return nil, nil
 	case !json.Valid(body) || !utf8.Valid(body):
 		return nil, &Problem{Code: SagaInvalid, Detail: "the body is not JSON: " + whyNotJSON(body)}

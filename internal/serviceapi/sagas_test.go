@@ -255,3 +255,34 @@ func TestWatchSaga(t *testing.T) {
 		t.Errorf("after the end: %d %s", res.StatusCode, text)
 	}
 }
+
+// A stream of a saga that does not end is not what the end of the API waits for.
+func TestWatchEndsWithTheServer(t *testing.T) {
+	h := newHandler(Config{Sagas: &endless{}, Log: slog.New(slog.DiscardHandler)})
+	ending := make(chan struct{})
+	h.ending = ending
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/sagas/s1/events", nil)
+	r.Header.Set("Banyan-Caller", "order")
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		h.ServeHTTP(httptest.NewRecorder(), r)
+	}()
+	close(ending)
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		t.Fatal("the stream goes on")
+	}
+}
+
+// endless has a saga that never changes.
+type endless struct{ coordinator }
+
+func (*endless) Watch(ctx context.Context, _, _ string) iter.Seq2[Saga, error] {
+	return func(yield func(Saga, error) bool) {
+		if yield(oneSaga, nil) {
+			<-ctx.Done()
+		}
+	}
+}

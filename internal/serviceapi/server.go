@@ -39,8 +39,10 @@ func Serve(ctx context.Context, path string, c Config) error {
 	if err != nil {
 		return fault.New(fault.Denied, "cannot make the socket for services: %w", err)
 	}
+	h := newHandler(c)
+	h.ending = ctx.Done()
 	server := &http.Server{
-		Handler: newHandler(c), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout,
+		Handler: h, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout,
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 		ErrorLog:    slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn),
 	}

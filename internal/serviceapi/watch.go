@@ -1,6 +1,7 @@
 package serviceapi
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -16,8 +17,17 @@ func (h *handler) watchSaga(w http.ResponseWriter, r *http.Request, caller strin
 	if err != nil {
 		return about(id, err)
 	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	go func() { // ended by cancel
+		select {
+		case <-h.ending:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	seen, begun := r.Header.Get("Last-Event-ID"), false
-	for saga, err := range sagas.Watch(r.Context(), caller, id) {
+	for saga, err := range sagas.Watch(ctx, caller, id) {
 		version := strconv.FormatUint(saga.Version, 10)
 		switch {
 		case err != nil && begun:

@@ -30,10 +30,23 @@ type DB struct {
 	done   chan struct{}
 }
 
-// Open opens the database in the file at path, made if it is missing, and brings
-// it to the newest of the migrations, which are goose's SQL files. Errors are
-// fault.Damaged and fault.Denied.
+// Open opens the database in the file at path, made if it is missing, looks through
+// it, and brings it to the newest of the migrations, which are goose's SQL files.
+// Errors are fault.Damaged and fault.Denied.
 func Open(ctx context.Context, path string, migrations fs.FS) (*DB, error) {
+	db, err := OpenLarge(ctx, path, migrations)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Look(ctx); err != nil {
+		_ = db.Close() // the first error says more
+		return nil, err
+	}
+	return db, nil
+}
+
+// OpenLarge is Open for a file of gigabytes, whose owner has Look called at leisure.
+func OpenLarge(ctx context.Context, path string, migrations fs.FS) (*DB, error) {
 	if err := touch(path); err != nil {
 		return nil, fault.New(fault.Denied, "cannot make the database: %w", err)
 	}
@@ -81,15 +94,19 @@ func migrate(ctx context.Context, db *sql.DB, migrations fs.FS) error {
 	if err != nil {
 		return err
 	}
-	if _, err = p.Up(ctx); err != nil {
-		return err
-	}
+	_, err = p.Up(ctx)
+	return err
+}
+
+// Look reads the whole file and returns a fault.Damaged if its pages do not fit together.
+func (db *DB) Look(ctx context.Context) error {
 	var found string
-	if err := db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&found); err != nil {
-		return err
+	err := db.reader.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&found)
+	if err == nil && found != "ok" {
+		err = errors.New(found)
 	}
-	if found != "ok" {
-		return errors.New(found)
+	if err != nil {
+		return fault.New(fault.Damaged, "cannot read the database: %w", err).At(db.path).Fix("%s", repair)
 	}
 	return nil
 }

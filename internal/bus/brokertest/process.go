@@ -29,11 +29,11 @@ type Process struct {
 // Start starts the broker again, and returns when it can be used.
 func (p *Process) Start() error {
 	p.cmd = p.command()
-	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
+	p.cmd.Stdout, p.cmd.Stderr, p.cmd.SysProcAttr = &p.log, &p.log, withUs()
 	if err := p.cmd.Start(); err != nil {
 		return err
 	}
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(3 * time.Minute) // machines are busy
 	for {
 		err := p.answers()
 		if err == nil {

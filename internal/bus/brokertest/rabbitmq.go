@@ -44,6 +44,7 @@ func RabbitMQ(dir string) (*Process, error) {
 	}
 	// The node would start one otherwise, and leave it behind.
 	names := exec.CommandContext(context.Background(), "epmd", "-address", "127.0.0.1", "-port", ports["epmd"])
+	names.SysProcAttr = withUs()
 	if err := names.Start(); err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/banyanrun/banyan/internal/fault"
 )
 
-// readKnown opens a topic of which so many events were seen.
+// ensureKnown opens a topic of which so many events were seen.
 func ensureKnown(j *Journal, events int) error {
 	return j.Ensure(context.Background(), []engine.Topic{{Name: testTopic, Dedup: time.Hour, Known: []engine.Position{{Offset: uint64(events)}}}})
 }
@@ -232,7 +232,7 @@ func TestRepairOfTheWhole(t *testing.T) {
 func TestBeginAnew(t *testing.T) {
 	dir := t.TempDir()
 	j := New(Config{Dir: dir, SegmentFirst: 2 << 10, SegmentMost: 2 << 10})
-	defer j.Close()
+	defer func() { j.Close() }()
 	if err := ensure(j); err != nil {
 		t.Fatal(err)
 	}
@@ -263,7 +263,6 @@ func TestBeginAnew(t *testing.T) {
 		}
 		j.Close()
 		j = New(Config{Dir: dir, SegmentFirst: 2 << 10, SegmentMost: 2 << 10})
-		defer j.Close()
 		if err := ensureKnown(j, 3); err != nil {
 			t.Fatal(err)
 		}

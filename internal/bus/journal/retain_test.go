@@ -142,14 +142,26 @@ func TestAgeSparesWhatIsNeeded(t *testing.T) {
 // size, a smaller one takes what there is room for.
 func TestSmallerSegments(t *testing.T) {
 	disk := fsystest.New(1)
-	var free atomic.Int64
-	free.Store(20 << 10)
+	failures := 0
 	disk.Fail(func(op fsystest.Op, name string, _ int) error {
-		if op == fsystest.Write && name == "/bus/t/00000002.seg.tmp" && free.Add(-8<<10) < 0 {
-			free.Add(8 << 10) // it is removed again
+		if op == fsystest.Write && name == "/bus/t/00000004.seg.tmp" && failures < 2 {
+			failures++
 			return syscall.ENOSPC
 		}
 		return nil
 	})
-	_ = disk
+	j := New(Config{Dir: "/bus", FS: disk, SegmentFirst: 2 << 10})
+	defer j.Close()
+	if err := j.Ensure(t.Context(), []engine.Topic{{Name: testTopic}}); err != nil {
+		t.Fatal(err)
+	}
+	topic := j.topics[testTopic]
+	for n := 1; len(topic.segments) < 5; n++ {
+		if err := put(j, n); err != nil {
+			t.Fatalf("event %d: %v", n, err)
+		}
+	}
+	if size := topic.segments[3].size; size != 4<<10 || failures != 2 {
+		t.Errorf("after %d failures the segment has %d bytes", failures, size)
+	}
 }

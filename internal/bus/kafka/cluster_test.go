@@ -15,29 +15,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/banyanrun/banyan/internal/bus/engine"
+	"github.com/banyanrun/banyan/internal/bus/enginetest"
 	"github.com/banyanrun/banyan/internal/fault"
 )
-
-func event(n int) engine.Record {
-	return engine.Record{
-		ID: engine.IDOf("/test", strconv.Itoa(n)), Key: "k", Time: time.Unix(1e9, 0).UTC(), Data: []byte(strconv.Itoa(n)),
-		Attrs: []engine.Attr{{Name: "id", Value: strconv.Itoa(n)}, {Name: "datacontenttype", Value: "text/plain"}, {Name: "source", Value: "/ü"}},
-	}
-}
-
-func ensure(tb testing.TB, e *Engine, topic engine.Topic) {
-	tb.Helper()
-	if err := e.Ensure(tb.Context(), []engine.Topic{topic}); err != nil {
-		tb.Fatal(err)
-	}
-}
-
-func publish(tb testing.TB, e *Engine, topic string, n int) {
-	tb.Helper()
-	if _, err := e.Publish(tb.Context(), topic, []engine.Record{event(n)}); err != nil {
-		tb.Fatal(err)
-	}
-}
 
 // settings: topics that would lose events are refused, by name and with what to set.
 func (b *broker) settings(t *testing.T) {
@@ -82,16 +62,16 @@ func (b *broker) settings(t *testing.T) {
 	})
 	// What Banyan makes itself, it takes.
 	own := engine.Topic{Name: "own"}
-	ensure(t, b.engine(t, nil), own)
-	ensure(t, b.engine(t, nil), own)
+	enginetest.Ensure(t, b.engine(t, nil), own)
+	enginetest.Ensure(t, b.engine(t, nil), own)
 }
 
 func (b *broker) logins(t *testing.T) {
 	user := url.UserPassword("shop", password).String()
 	for _, how := range []string{"", "?sasl=scram-sha-512", "?sasl=plain"} {
 		e := b.engine(t, func(to *Config) { to.URL = "kafka://" + user + "@" + b.login + how })
-		ensure(t, e, engine.Topic{Name: "login"})
-		publish(t, e, "login", 1)
+		enginetest.Ensure(t, e, engine.Topic{Name: "login"})
+		enginetest.Publish(t, e, "login", 1)
 	}
 	e := b.engine(t, func(to *Config) { to.URL = "shop:wrong@" + b.login })
 	if err := e.Ensure(t.Context(), []engine.Topic{{Name: "login"}}); fault.CodeOf(err) != fault.Unavailable || strings.Contains(err.Error(), "wrong") {
@@ -103,12 +83,12 @@ func (b *broker) logins(t *testing.T) {
 // read by somebody else as CloudEvents' Kafka binding says.
 func (b *broker) others(t *testing.T) {
 	e := b.engine(t, nil)
-	ensure(t, e, engine.Topic{Name: "others"})
-	publish(t, e, "others", 1)
+	enginetest.Ensure(t, e, engine.Topic{Name: "others"})
+	enginetest.Publish(t, e, "others", 1)
 	b.as(t, func(client *kgo.Client, _ *kadm.Client) error {
 		return client.ProduceSync(t.Context(), &kgo.Record{Topic: "banyan.shop.others", Value: []byte("hello")}).FirstErr()
 	})
-	publish(t, e, "others", 2)
+	enginetest.Publish(t, e, "others", 2)
 	got, err := e.Read(t.Context(), "others", engine.Position{Offset: 1}, 10)
 	if err != nil || len(got) != 1 || string(got[0].Data) != "2" || got[0].Offset != 3 {
 		t.Errorf("Read: %+v, %v", got, err)
@@ -134,8 +114,8 @@ func (b *broker) others(t *testing.T) {
 // transaction takes up an offset and is no record.
 func (b *broker) gap(t *testing.T) {
 	e := b.engine(t, nil)
-	ensure(t, e, engine.Topic{Name: "gap"})
-	publish(t, e, "gap", 1)
+	enginetest.Ensure(t, e, engine.Topic{Name: "gap"})
+	enginetest.Publish(t, e, "gap", 1)
 	client, err := kgo.NewClient(kgo.SeedBrokers(b.addr), kgo.TransactionalID("others"))
 	if err != nil {
 		t.Fatal(err)
@@ -155,14 +135,14 @@ func (b *broker) gap(t *testing.T) {
 			break
 		}
 	}
-	publish(t, e, "gap", 2)
+	enginetest.Publish(t, e, "gap", 2)
 	if got, err := e.Read(t.Context(), "gap", engine.Position{}, 10); err != nil || len(got) != 1 {
 		t.Errorf("before the gap: %v, %v", got, err)
 	}
 	if got, err := e.Read(t.Context(), "gap", engine.Position{Offset: 1}, 10); !errors.Is(err, engine.ErrDamaged) {
 		t.Errorf("behind it: %v, %v", got, err)
 	}
-	if _, err := e.Publish(t.Context(), "gap", []engine.Record{event(3)}); !errors.Is(err, engine.ErrDamaged) {
+	if _, err := e.Publish(t.Context(), "gap", []engine.Record{enginetest.Event(3)}); !errors.Is(err, engine.ErrDamaged) {
 		t.Errorf("Publish: %v", err)
 	}
 }
@@ -170,9 +150,9 @@ func (b *broker) gap(t *testing.T) {
 // anew: a topic that is removed, or made anew, has lost what was acknowledged.
 func (b *broker) anew(t *testing.T) {
 	e := b.engine(t, nil)
-	ensure(t, e, engine.Topic{Name: "anew"})
+	enginetest.Ensure(t, e, engine.Topic{Name: "anew"})
 	for n := range 3 {
-		publish(t, e, "anew", n)
+		enginetest.Publish(t, e, "anew", n)
 	}
 	remove := func() {
 		b.as(t, func(_ *kgo.Client, admin *kadm.Client) error {
@@ -182,12 +162,12 @@ func (b *broker) anew(t *testing.T) {
 	}
 	remove()
 	later := b.engine(t, nil)
-	ensure(t, later, engine.Topic{Name: "anew", Known: []engine.Position{{Offset: 3}}})
+	enginetest.Ensure(t, later, engine.Topic{Name: "anew", Known: []engine.Position{{Offset: 3}}})
 	if s, err := later.Stat(t.Context(), "anew"); err != nil || s.Health != engine.Stopped || !errors.Is(s.Why, engine.ErrDamaged) {
 		t.Errorf("a topic that was removed is %+v, %v", s, err)
 	}
 	b.topic(t, "banyan.shop.anew", 1, nil)
-	if _, err := e.Publish(t.Context(), "anew", []engine.Record{event(4)}); err == nil {
+	if _, err := e.Publish(t.Context(), "anew", []engine.Record{enginetest.Event(4)}); err == nil {
 		t.Error("it was stored in another topic, and nobody was told")
 	}
 	if s, err := e.Stat(t.Context(), "anew"); err != nil || s.Health != engine.Stopped || !errors.Is(s.Why, engine.ErrDamaged) {
@@ -199,28 +179,13 @@ func (b *broker) anew(t *testing.T) {
 // back is there, in order, by the same engine and the same cursor.
 func (b *broker) restart(t *testing.T) {
 	e := b.engine(t, nil)
-	ensure(t, e, engine.Topic{Name: "restart"})
+	enginetest.Ensure(t, e, engine.Topic{Name: "restart"})
 	c, err := e.Open(t.Context(), "restart", "g", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	half, acknowledged := make(chan struct{}), make(chan int)
-	go func() {
-		defer close(acknowledged)
-		for n := range 400 {
-			for {
-				if _, err := e.Publish(t.Context(), "restart", []engine.Record{event(n)}); err == nil {
-					break
-				} else if t.Context().Err() != nil {
-					return
-				}
-			}
-			if n == 200 {
-				close(half)
-			}
-		}
-	}()
+	half, acknowledged := enginetest.Steadily(t, e, "restart", 400)
 	<-half
 	b.Kill()
 	b.start()
@@ -244,7 +209,7 @@ func (b *broker) restart(t *testing.T) {
 // away: calls end when nobody answers, and at once when their context does.
 func (b *broker) away(t *testing.T) {
 	e := b.engine(t, nil)
-	ensure(t, e, engine.Topic{Name: "away"})
+	enginetest.Ensure(t, e, engine.Topic{Name: "away"})
 	c, err := e.Open(t.Context(), "away", "g", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -257,7 +222,7 @@ func (b *broker) away(t *testing.T) {
 	for name, call := range map[string]func(context.Context) error{
 		"Ensure": func(ctx context.Context) error { return e.Ensure(ctx, []engine.Topic{{Name: "away"}}) },
 		"Publish": func(ctx context.Context) error {
-			_, err := e.Publish(ctx, "away", []engine.Record{event(1)})
+			_, err := e.Publish(ctx, "away", []engine.Record{enginetest.Event(1)})
 			return err
 		},
 		"Stat": func(ctx context.Context) error { _, err := e.Stat(ctx, "away"); return err },
@@ -274,11 +239,11 @@ func (b *broker) away(t *testing.T) {
 			t.Errorf("%s took %v", name, d)
 		}
 	}
-	if _, err := e.Publish(t.Context(), "away", []engine.Record{event(1)}); fault.CodeOf(err) != fault.Unavailable {
+	if _, err := e.Publish(t.Context(), "away", []engine.Record{enginetest.Event(1)}); fault.CodeOf(err) != fault.Unavailable {
 		t.Errorf("Publish: %v", err)
 	}
 	b.start()
-	publish(t, e, "away", 2)
+	enginetest.Publish(t, e, "away", 2)
 	if got, err := e.Read(t.Context(), "away", engine.Position{}, 10); err != nil || len(got) != 1 || string(got[0].Data) != "2" {
 		t.Errorf("what failed long ago is stored: %v, %v", got, err)
 	}
@@ -295,7 +260,7 @@ func TestBusy(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.pending.Store(most)
-	if _, err := e.Publish(t.Context(), "busy", []engine.Record{event(1)}); !errors.Is(err, engine.ErrBusy) {
+	if _, err := e.Publish(t.Context(), "busy", []engine.Record{enginetest.Event(1)}); !errors.Is(err, engine.ErrBusy) {
 		t.Errorf("Publish: %v", err)
 	}
 	e.pending.Store(0)

@@ -12,29 +12,9 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/banyanrun/banyan/internal/bus/engine"
+	"github.com/banyanrun/banyan/internal/bus/enginetest"
 	"github.com/banyanrun/banyan/internal/fault"
 )
-
-func event(n int) engine.Record {
-	return engine.Record{
-		ID: engine.IDOf("/test", strconv.Itoa(n)), Key: "k", Time: time.Unix(1e9, 0).UTC(), Data: []byte(strconv.Itoa(n)),
-		Attrs: []engine.Attr{{Name: "id", Value: strconv.Itoa(n)}, {Name: "datacontenttype", Value: "text/plain"}, {Name: "source", Value: "/ü"}},
-	}
-}
-
-func ensure(tb testing.TB, e *Engine, topic engine.Topic) {
-	tb.Helper()
-	if err := e.Ensure(tb.Context(), []engine.Topic{topic}); err != nil {
-		tb.Fatal(err)
-	}
-}
-
-func publish(tb testing.TB, e *Engine, topic string, n int) {
-	tb.Helper()
-	if _, err := e.Publish(tb.Context(), topic, []engine.Record{event(n)}); err != nil {
-		tb.Fatal(err)
-	}
-}
 
 func open(tb testing.TB, e *Engine, topic, group string) engine.Cursor {
 	tb.Helper()
@@ -72,20 +52,20 @@ func take(tb testing.TB, c engine.Cursor, n int, done bool) (numbers []int, plac
 // groups: each has every event, and none from before it was there, or after it went.
 func (s *server) groups(t *testing.T) {
 	e := s.engine(t, nil)
-	ensure(t, e, engine.Topic{Name: "groups"})
-	publish(t, e, "groups", 1) // for nobody
-	ensure(t, e, engine.Topic{Name: "groups", Groups: []string{"a"}})
-	publish(t, e, "groups", 2)
-	ensure(t, e, engine.Topic{Name: "groups", Groups: []string{"a", "b"}, Begun: []string{"a"}})
-	publish(t, e, "groups", 3)
+	enginetest.Ensure(t, e, engine.Topic{Name: "groups"})
+	enginetest.Publish(t, e, "groups", 1) // for nobody
+	enginetest.Ensure(t, e, engine.Topic{Name: "groups", Groups: []string{"a"}})
+	enginetest.Publish(t, e, "groups", 2)
+	enginetest.Ensure(t, e, engine.Topic{Name: "groups", Groups: []string{"a", "b"}, Begun: []string{"a"}})
+	enginetest.Publish(t, e, "groups", 3)
 	for group, want := range map[string]uint64{"a": 2, "b": 1} {
 		stat, err := e.Stat(t.Context(), "groups")
 		if err != nil || stat.Waiting[group] != want || len(stat.Partitions) != 1 || stat.Partitions[0] != (engine.Range{}) {
 			t.Errorf("%d events of %s: %+v, %v", want, group, stat, err)
 		}
 	}
-	ensure(t, e, engine.Topic{Name: "groups", Groups: []string{"b"}, Begun: []string{"b"}})
-	publish(t, e, "groups", 4)
+	enginetest.Ensure(t, e, engine.Topic{Name: "groups", Groups: []string{"b"}, Begun: []string{"b"}})
+	enginetest.Publish(t, e, "groups", 4)
 	for group, want := range map[string][]int{"a": {2, 3}, "b": {3, 4}} {
 		if got, _ := take(t, open(t, e, "groups", group), 2, true); got[0] != want[0] || got[1] != want[1] {
 			t.Errorf("%s has %v, not %v", group, got, want)
@@ -105,9 +85,9 @@ func (s *server) offsets(t *testing.T) {
 		if c.known {
 			topic.Known = []engine.Position{{Offset: last - 1}}
 		}
-		ensure(t, e, topic)
+		enginetest.Ensure(t, e, topic)
 		for n := range 3 {
-			placed, err := e.Publish(t.Context(), "offsets", []engine.Record{event(n)})
+			placed, err := e.Publish(t.Context(), "offsets", []engine.Record{enginetest.Event(n)})
 			if err != nil || placed[0].Offset <= last {
 				t.Fatalf("round %d: after %d comes %+v, %v", i, last, placed, err)
 			}
@@ -119,9 +99,9 @@ func (s *server) offsets(t *testing.T) {
 // partly: what is not Done comes again, in order, and what is does not.
 func (s *server) partly(t *testing.T) {
 	e := s.engine(t, nil)
-	ensure(t, e, engine.Topic{Name: "partly", Groups: []string{"g"}})
+	enginetest.Ensure(t, e, engine.Topic{Name: "partly", Groups: []string{"g"}})
 	for n := range 10 {
-		publish(t, e, "partly", n)
+		enginetest.Publish(t, e, "partly", n)
 	}
 	c := open(t, e, "partly", "g")
 	_, places := take(t, c, 8, false)
@@ -156,7 +136,7 @@ func sameInts(got []int, want ...int) bool {
 // read by somebody else as CloudEvents' AMQP binding says.
 func (s *server) others(t *testing.T) {
 	e := s.engine(t, nil)
-	ensure(t, e, engine.Topic{Name: "others", Groups: []string{"g"}})
+	enginetest.Ensure(t, e, engine.Topic{Name: "others", Groups: []string{"g"}})
 	s.as(t, func(ctx context.Context, ch *amqp.Channel) error {
 		return ch.PublishWithContext(ctx, "banyan.shop.others", "", true, false, amqp.Publishing{Body: []byte("7")})
 	})
@@ -166,7 +146,7 @@ func (s *server) others(t *testing.T) {
 		}
 		return ch.QueueBind("theirs", "", "banyan.shop.others", false, nil)
 	})
-	publish(t, e, "others", 2)
+	enginetest.Publish(t, e, "others", 2)
 	if got, _ := take(t, open(t, e, "others", "g"), 1, true); got[0] != 2 {
 		t.Errorf("%v is read", got)
 	}
@@ -183,9 +163,9 @@ func (s *server) others(t *testing.T) {
 // the group has.
 func (s *server) late(t *testing.T) {
 	e := s.engine(t, nil)
-	ensure(t, e, engine.Topic{Name: "late", Groups: []string{"g", "h"}})
-	publish(t, e, "late", 1)
-	m := encode(event(2))
+	enginetest.Ensure(t, e, engine.Topic{Name: "late", Groups: []string{"g", "h"}})
+	enginetest.Publish(t, e, "late", 1)
+	m := encode(enginetest.Event(2))
 	m.Headers[headerOffset] = int64(1)
 	s.as(t, func(ctx context.Context, ch *amqp.Channel) error {
 		return ch.PublishWithContext(ctx, "", "banyan.shop.late:g", true, false, m)
@@ -226,26 +206,26 @@ func (s *server) settings(t *testing.T) {
 // removed: a queue that is gone has taken events with it.
 func (s *server) removed(t *testing.T) {
 	e := s.engine(t, nil)
-	ensure(t, e, engine.Topic{Name: "removed", Groups: []string{"g"}})
-	publish(t, e, "removed", 1)
+	enginetest.Ensure(t, e, engine.Topic{Name: "removed", Groups: []string{"g"}})
+	enginetest.Publish(t, e, "removed", 1)
 	c := open(t, e, "removed", "g")
 	take(t, c, 1, true)
 	s.as(t, func(_ context.Context, ch *amqp.Channel) error {
 		_, err := ch.QueueDelete("banyan.shop.removed:g", false, false, false)
 		return err
 	})
-	if _, err := e.Publish(t.Context(), "removed", []engine.Record{event(2)}); !errors.Is(err, engine.ErrDamaged) {
+	if _, err := e.Publish(t.Context(), "removed", []engine.Record{enginetest.Event(2)}); !errors.Is(err, engine.ErrDamaged) {
 		t.Errorf("Publish: %v", err)
 	}
 	later := s.engine(t, nil)
-	ensure(t, later, engine.Topic{Name: "removed", Groups: []string{"g"}, Begun: []string{"g"}})
+	enginetest.Ensure(t, later, engine.Topic{Name: "removed", Groups: []string{"g"}, Begun: []string{"g"}})
 	for _, e := range []*Engine{e, later} {
 		stat, err := e.Stat(t.Context(), "removed")
 		if err != nil || stat.Health != engine.Stopped || !errors.Is(stat.Why, engine.ErrDamaged) {
 			t.Errorf("the topic is %+v, %v", stat, err)
 		}
 	}
-	if _, err := later.Publish(t.Context(), "removed", []engine.Record{event(3)}); !errors.Is(err, engine.ErrDamaged) {
+	if _, err := later.Publish(t.Context(), "removed", []engine.Record{enginetest.Event(3)}); !errors.Is(err, engine.ErrDamaged) {
 		t.Errorf("Publish: %v", err)
 	}
 	if _, err := c.Next(t.Context(), 1); err == nil {
@@ -257,25 +237,10 @@ func (s *server) removed(t *testing.T) {
 // back is there, in order, by the same engine and the same cursor.
 func (s *server) restart(t *testing.T) {
 	e := s.engine(t, nil)
-	ensure(t, e, engine.Topic{Name: "restart", Groups: []string{"g"}})
+	enginetest.Ensure(t, e, engine.Topic{Name: "restart", Groups: []string{"g"}})
 	s.registered("banyan.shop.restart:g")
 	c := open(t, e, "restart", "g")
-	half, acknowledged := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(acknowledged)
-		for n := range 400 {
-			for {
-				if _, err := e.Publish(t.Context(), "restart", []engine.Record{event(n)}); err == nil {
-					break
-				} else if t.Context().Err() != nil {
-					return
-				}
-			}
-			if n == 200 {
-				close(half)
-			}
-		}
-	}()
+	half, acknowledged := enginetest.Steadily(t, e, "restart", 400)
 	<-half
 	if got, _ := take(t, c, 100, true); got[99] != 99 {
 		t.Errorf("the first are %v", got)
@@ -306,21 +271,21 @@ func (s *server) restart(t *testing.T) {
 // away: calls end when nobody answers, and at once when their context does.
 func (s *server) away(t *testing.T) {
 	e := s.engine(t, nil)
-	ensure(t, e, engine.Topic{Name: "away", Groups: []string{"g"}})
+	enginetest.Ensure(t, e, engine.Topic{Name: "away", Groups: []string{"g"}})
 	s.registered("banyan.shop.away:g")
 	c := open(t, e, "away", "g")
 	s.Kill()
 	if _, err := e.Stat(t.Context(), "away"); fault.CodeOf(err) != fault.Unavailable {
 		t.Errorf("Stat: %v", err)
 	}
-	if _, err := e.Publish(t.Context(), "away", []engine.Record{event(1)}); fault.CodeOf(err) != fault.Unavailable {
+	if _, err := e.Publish(t.Context(), "away", []engine.Record{enginetest.Event(1)}); fault.CodeOf(err) != fault.Unavailable {
 		t.Errorf("Publish: %v", err)
 	}
 	if _, err := c.Next(t.Context(), 1); fault.CodeOf(err) != fault.Unavailable {
 		t.Errorf("Next: %v", err)
 	}
 	s.start()
-	publish(t, e, "away", 2)
+	enginetest.Publish(t, e, "away", 2)
 	if got, _ := take(t, c, 1, true); got[0] != 2 {
 		t.Errorf("what failed long ago is stored: %v", got)
 	}
@@ -340,7 +305,7 @@ func TestSilent(t *testing.T) {
 	for name, call := range map[string]func(context.Context) error{
 		"Ensure": func(ctx context.Context) error { return e.Ensure(ctx, []engine.Topic{{Name: "t"}}) },
 		"Publish": func(ctx context.Context) error {
-			_, err := e.Publish(ctx, "t", []engine.Record{event(1)})
+			_, err := e.Publish(ctx, "t", []engine.Record{enginetest.Event(1)})
 			return err
 		},
 		"Next": func(ctx context.Context) error { _, err := c.Next(ctx, 1); return err },
@@ -356,7 +321,7 @@ func TestSilent(t *testing.T) {
 		}
 	}
 	e.pending.Store(most)
-	if _, err := e.Publish(t.Context(), "t", []engine.Record{event(1)}); !errors.Is(err, engine.ErrBusy) {
+	if _, err := e.Publish(t.Context(), "t", []engine.Record{enginetest.Event(1)}); !errors.Is(err, engine.ErrBusy) {
 		t.Errorf("Publish: %v", err)
 	}
 	e.pending.Store(0)

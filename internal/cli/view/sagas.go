@@ -140,7 +140,7 @@ func sagaSteps(s *banyanv1.Saga, o SagaOptions) []string {
 }
 
 var outcomeStyles = map[string]Style{
-	"done": Green, "aborted": Yellow, "attention": Red, "unknown": Yellow, "later": Yellow, "pending": Blue,
+	"done": Green, "aborted": Yellow, "attention": Red, "unknown": Yellow, "later": Yellow, "away": Yellow, "pending": Blue,
 }
 
 func timeline(entries []*banyanv1.SagaEntry, o SagaOptions) []string {

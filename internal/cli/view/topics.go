@@ -116,7 +116,7 @@ func subscriptionRows(t *banyanv1.Topic, s *banyanv1.Subscription, rate eventRat
 		rows = append(rows, below(reason, look.style))
 	}
 	if n := s.GetLost(); n > 0 {
-		rows = append(rows, below(fmt.Sprintf("%d events were removed by retention before they were delivered", n), Red))
+		rows = append(rows, below(fmt.Sprintf("%d events were lost before they were delivered: removed by retention, or given up in a repair", n), Red))
 	}
 	return rows
 }

@@ -130,10 +130,10 @@ func (echo) write(s *Stream, end bool) {
 	n := s.WriteData(x.rest, x.end && x.trailers == nil)
 	x.rest = x.rest[n:]
 	s.Consumed(n)
-	if x.end && len(x.rest) == 0 && x.trailers != nil && !s.LocalEnded() {
+	if x.end && len(x.rest) == 0 && x.trailers != nil && !s.sentAll() {
 		s.WriteTrailers(x.trailers)
 	}
-	if s.LocalEnded() && s.RemoteEnded() {
+	if s.sentAll() && s.gotAll() {
 		s.Release()
 	}
 }
@@ -172,3 +172,9 @@ func listen(t *testing.T, serve func(net.Conn)) string {
 	})
 	return l.Addr().String()
 }
+
+// gotAll reports whether the peer has sent all that it sends.
+func (s *Stream) gotAll() bool { return s.state&(remoteEnded|dead) != 0 }
+
+// sentAll reports whether we have sent all that we send.
+func (s *Stream) sentAll() bool { return s.state&(localEnded|dead) != 0 }

@@ -123,7 +123,7 @@ func TestSendWindow(t *testing.T) {
 		t.Fatal(n)
 	}
 	r.feed(window(1, 2))
-	if n := s.WriteData(body[14:], true); n != 2 || !s.LocalEnded() || s.Dead() {
+	if n := s.WriteData(body[14:], true); n != 2 || !s.sentAll() || s.Dead() {
 		t.Fatal(n)
 	}
 	r.want("DATA 1 3, DATA 1 2 end", "writable 1")
@@ -187,7 +187,7 @@ func TestHighWater(t *testing.T) {
 	if m := b.WriteData([]byte("x"), false); n < 20_000 || n > 20_000+minFrame || m != 0 {
 		t.Errorf("%d and %d taken", n, m)
 	}
-	if n := b.WriteData(nil, true); n != 0 || !b.LocalEnded() {
+	if n := b.WriteData(nil, true); n != 0 || !b.sentAll() {
 		t.Error("an end needs no window")
 	}
 	r.got()

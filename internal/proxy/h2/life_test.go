@@ -71,7 +71,7 @@ func TestOpenLimits(t *testing.T) {
 	a.Reset(Cancel)
 	b := r.open(true)
 	r.feed(r.headers(3, true, ":status", "200"))
-	if r.c.Capacity() != 1 || r.c.Streams() != 0 || b.Dead() || !b.LocalEnded() || !b.RemoteEnded() {
+	if r.c.Capacity() != 1 || r.c.Streams() != 0 || b.Dead() || !b.sentAll() || !b.gotAll() {
 		t.Error(r.c.Capacity(), r.c.Streams())
 	}
 	r.c.nextID = maxStreamID

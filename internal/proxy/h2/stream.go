@@ -48,12 +48,6 @@ func (s *Stream) Conn() *Conn { return s.c }
 // Dead reports whether the stream was reset, by either side or with the connection.
 func (s *Stream) Dead() bool { return s.state&dead != 0 }
 
-// RemoteEnded reports whether the peer has sent all that it sends.
-func (s *Stream) RemoteEnded() bool { return s.state&(remoteEnded|dead) != 0 }
-
-// LocalEnded reports whether we have sent all that we send.
-func (s *Stream) LocalEnded() bool { return s.state&(localEnded|dead) != 0 }
-
 // Unprocessed reports, after Handler.Reset, whether the peer is known not to
 // have looked at the request: it may be sent again, whatever its method (RFC
 // 9113 section 8.7).

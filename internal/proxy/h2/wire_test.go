@@ -103,7 +103,7 @@ func (r *recorder) Headers(s *Stream, h *message.Head, end bool) {
 	r.say("request %d %s %v", s.ID(), h.Method, end)
 	if r.answer {
 		s.WriteHead(&message.Head{Status: 200}, true)
-		if s.RemoteEnded() {
+		if s.gotAll() {
 			s.Release()
 		}
 	}

@@ -389,10 +389,5 @@ func (c *Conn) State() *tls.ConnectionState {
 	return &s
 }
 
-// IsReset reports whether err says that the peer broke the connection.
-func IsReset(err error) bool {
-	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF)
-}
-
 // Release gives the input buffer back if it holds nothing.
 func (c *Conn) Release() { c.release() }

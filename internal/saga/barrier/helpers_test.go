@@ -25,10 +25,12 @@ func TestMain(m *testing.M) {
 // dialects open a database with the docs' table and one of effects.
 var dialects = map[string]func(*testing.T) *sql.DB{
 	"sqlite": func(t *testing.T) *sql.DB {
+		t.Helper()
 		db, _ := newSQLite(t)
 		return db
 	},
 	"postgres": func(t *testing.T) *sql.DB {
+		t.Helper()
 		db, _ := newPostgres(t)
 		return db
 	},

@@ -110,7 +110,7 @@ func done(resp *http.Response, body []byte, err error, o machine.Outcome) machin
 
 // toJSON returns a body as JSON, nil if it is empty.
 func toJSON(kind string, body []byte) (json.RawMessage, error) {
-	if len(strings.TrimSpace(string(body))) == 0 {
+	if strings.TrimSpace(string(body)) == "" {
 		return nil, nil
 	}
 	if json.Valid(body) {

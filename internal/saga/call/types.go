@@ -166,20 +166,20 @@ func ask(ctx context.Context, client *http.Client, r request, version string, fi
 
 func parseFiles(response []byte) (files []*descriptorpb.FileDescriptorProto, err error) {
 	err = each(response, func(field protowire.Number, value []byte) error {
-		switch field {
-		case fieldError:
+		if field == fieldError {
 			return errNoProcedure
-		case fieldFiles:
-			return each(value, func(field protowire.Number, value []byte) error {
-				if field != fieldFile {
-					return nil
-				}
-				f := &descriptorpb.FileDescriptorProto{}
-				files = append(files, f)
-				return proto.Unmarshal(value, f)
-			})
 		}
-		return nil
+		if field != fieldFiles {
+			return nil
+		}
+		return each(value, func(field protowire.Number, value []byte) error {
+			if field != fieldFile {
+				return nil
+			}
+			f := &descriptorpb.FileDescriptorProto{}
+			files = append(files, f)
+			return proto.Unmarshal(value, f)
+		})
 	})
 	return files, err
 }

@@ -7,8 +7,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
+	"github.com/banyanrun/banyan/internal/fault"
 	"github.com/banyanrun/banyan/internal/saga/machine"
 	"github.com/banyanrun/banyan/internal/saga/store"
 )
@@ -59,7 +59,7 @@ func TestKilledAtEachWrite(t *testing.T) {
 		if no != "" {
 			want, status = []string{"reserve/do", "charge/do", "charge/undo", "reserve/undo"}, machine.Compensated
 		}
-		for n := 0; n < len(want)+2; n++ {
+		for n := range len(want) + 2 {
 			for _, after := range []bool{false, true} {
 				killedAt(t, n, after, no, want, status)
 			}
@@ -82,9 +82,7 @@ func killedAt(t *testing.T, n int, after bool, no string, want []string, status 
 	def := checkout(t)
 	first := kept(t, at)
 	dying := run(t, Options{Store: &mortal{Store: first, writes: n, after: after}, Caller: w.caller(t)}, def)
-	for dying.running.Load() == nil {
-		time.Sleep(time.Millisecond)
-	}
+	eventually(t, func() bool { return dying.running.Load() != nil })
 	started, err := dying.Start(t.Context(), "shop", "checkout", "k", "", []byte(`{"amount":1}`))
 	if err == nil { // it dies later, or not at all
 		ctx, cancel := context.WithCancel(t.Context())
@@ -189,4 +187,57 @@ func TestStoreFails(t *testing.T) {
 			t.Errorf("%s: %d", key, n)
 		}
 	}
+}
+
+// unsure is a store that says of each first write of a kind that it failed, though it did not.
+type unsure struct {
+	store.Store
+	created, updated sync.Once
+}
+
+func (u *unsure) Create(ctx context.Context, c store.Change) (s store.Saga, made bool, err error) {
+	s, made, err = u.Store.Create(ctx, c)
+	u.created.Do(func() { s, made, err = store.Saga{}, false, fault.New(fault.Unavailable, "the connection broke") })
+	return s, made, err
+}
+
+func (u *unsure) Update(ctx context.Context, c store.Change) error {
+	err := u.Store.Update(ctx, c)
+	u.updated.Do(func() { err = fault.New(fault.Unavailable, "the connection broke") })
+	return err
+}
+
+// TestStoreIsUnsure: a write that was made though it seemed to fail is not made twice, and not forgotten.
+func TestStoreIsUnsure(t *testing.T) {
+	w := newWorld(t)
+	s := kept(t, path(t))
+	defer s.Close()
+	r := run(t, Options{Store: &unsure{Store: s}, Caller: w.caller(t)}, checkout(t))
+	defer r.stop()
+	eventually(t, func() bool { return r.running.Load() != nil })
+	if _, err := r.Start(t.Context(), "shop", "checkout", "k", "", []byte(`{"amount":1}`)); fault.CodeOf(err) != fault.Unavailable {
+		t.Errorf("%v", err)
+	}
+	again := r.started(t, "checkout", "k", `{"amount":1}`)
+	if again.New {
+		t.Error("there are two")
+	}
+	r.until(t, again.ID, machine.Succeeded)
+	if got := w.done(); !equal(got, []string{"reserve/do", "charge/do", "ship/do"}) {
+		t.Errorf("%v", got)
+	}
+}
+
+// TestCallerLeaves: a saga is begun though who started it does not wait for the answer.
+func TestCallerLeaves(t *testing.T) {
+	w := newWorld(t)
+	s := kept(t, path(t))
+	defer s.Close()
+	r := run(t, Options{Store: s, Caller: w.caller(t)}, checkout(t))
+	defer r.stop()
+	eventually(t, func() bool { return r.running.Load() != nil })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, _ = r.Start(ctx, "shop", "checkout", "k", "", []byte(`{"amount":1}`)) // as if it were lost
+	eventually(t, func() bool { return len(w.done()) == 3 })
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -23,12 +24,13 @@ func asleep(t *testing.T, at string, n int) (ids []string) {
 	r := run(t, Options{Store: s, Caller: newWorld(t).caller(t)}, delayed(t, "a"), delayed(t, "b"))
 	defer r.stop()
 	for i := range n {
-		ids = append(ids, r.started(t, []string{"a", "b"}[i%2], fmt.Sprint(i), `{"amount":1}`).ID)
+		ids = append(ids, r.started(t, []string{"a", "b"}[i%2], strconv.Itoa(i), `{"amount":1}`).ID)
 	}
 	return ids
 }
 
-func delayed(t testing.TB, name string) *definition.Definition {
+func delayed(t *testing.T, name string) *definition.Definition {
+	t.Helper()
 	return define(t, name, `{"steps": [{"name": "cool", "delay": "500ms"}, `+step("ship", "shipping")+`]}`)
 }
 
@@ -59,23 +61,13 @@ func TestOneIsStopped(t *testing.T) {
 			r := run(t, Options{Store: s, Caller: newWorld(t).caller(t)})
 			defer r.stop()
 			r.until(t, ids[1], machine.Succeeded)
-			deadline := time.Now().Add(5 * time.Second)
-			for {
+			eventually(t, func() bool {
 				saga, err := r.Get(t.Context(), "", ids[0])
 				if err != nil {
-					t.Fatal(err)
+					t.Error(err)
 				}
-				if saga.Stopped != nil {
-					if fault.CodeOf(saga.Stopped) != fault.Damaged {
-						t.Errorf("%v", saga.Stopped)
-					}
-					break
-				}
-				if time.Now().After(deadline) {
-					t.Fatal("it is not stopped")
-				}
-				time.Sleep(time.Millisecond)
-			}
+				return fault.CodeOf(saga.Stopped) == fault.Damaged
+			})
 			if _, err := r.Cancel(t.Context(), "", ids[0], ""); fault.CodeOf(err) != fault.Damaged {
 				t.Errorf("%v", err)
 			}
@@ -105,15 +97,10 @@ func TestDefects(t *testing.T) {
 	r := run(t, Options{Store: broken{s}, Caller: w.caller(t)}, checkout(t))
 	bad := r.started(t, "checkout", "0", `{"amount":1}`).ID
 	r.until(t, r.started(t, "checkout", "1", `{"amount":1}`).ID, machine.Succeeded)
-	deadline := time.Now().Add(5 * time.Second)
-	for {
-		if saga, err := r.Get(t.Context(), "", bad); err != nil || time.Now().After(deadline) {
-			t.Fatal(err)
-		} else if saga.Stopped != nil {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
+	eventually(t, func() bool {
+		saga, err := r.Get(t.Context(), "", bad)
+		return err == nil && saga.Stopped != nil
+	})
 	_ = r.stop()
 	r = run(t, Options{Store: s, Caller: frantic{}}, checkout(t))
 	defer r.stop()
@@ -138,19 +125,13 @@ func TestPurge(t *testing.T) {
 	id := r.started(t, "short", "k", `{"amount":1}`).ID
 	r.until(t, id, machine.Succeeded)
 	_ = r.stop()
-	time.Sleep(2 * time.Millisecond)
+	eventually(t, func() bool { return time.Since(r.until(t, id, machine.Succeeded).Updated) > 2*time.Millisecond })
 	r = run(t, Options{Store: s, Caller: w.caller(t)}, def)
 	defer r.stop()
-	for {
+	eventually(t, func() bool {
 		_, err := r.Get(t.Context(), "", id)
-		if errors.Is(err, ErrNoSaga) {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Millisecond)
-	}
+		return errors.Is(err, ErrNoSaga)
+	})
 	if again := r.started(t, "short", "k", `{"amount":1}`); !again.New {
 		t.Errorf("%+v", again)
 	}

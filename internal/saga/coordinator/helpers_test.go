@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,7 +24,7 @@ import (
 )
 
 // define compiles a saga that is written as JSON.
-func define(t testing.TB, name, saga string) *definition.Definition {
+func define(t *testing.T, name, saga string) *definition.Definition {
 	t.Helper()
 	app := &appfile.App{Sagas: map[string]*appfile.Saga{name: {}}}
 	if err := json.Unmarshal([]byte(saga), app.Sagas[name]); err != nil {
@@ -44,7 +45,8 @@ func step(name, service string) string {
 }
 
 // checkout is a saga of three calls.
-func checkout(t testing.TB) *definition.Definition {
+func checkout(t *testing.T) *definition.Definition {
+	t.Helper()
 	return define(t, "checkout", `{"steps": [`+step("reserve", "inventory")+`,`+step("charge", "payment")+`,`+step("ship", "shipping")+`]}`)
 }
 
@@ -58,7 +60,8 @@ type world struct {
 	server *httptest.Server
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t *testing.T) *world {
+	t.Helper()
 	w := &world{effects: map[string]int{}}
 	w.server = httptest.NewServer(w)
 	t.Cleanup(w.server.Close)
@@ -96,7 +99,8 @@ func (w *world) done() []string {
 	return append([]string{}, w.order...)
 }
 
-func (w *world) caller(t testing.TB) *call.Caller {
+func (w *world) caller(t *testing.T) *call.Caller {
+	t.Helper()
 	c := call.New(call.Options{Target: func(string) (call.Target, bool) {
 		return call.Target{Address: strings.TrimPrefix(w.server.URL, "http://")}, true
 	}})
@@ -105,7 +109,7 @@ func (w *world) caller(t testing.TB) *call.Caller {
 }
 
 // kept is a store that the end of the test closes.
-func kept(t testing.TB, path string) store.Store {
+func kept(t *testing.T, path string) store.Store {
 	t.Helper()
 	s, err := store.Open(context.Background(), path)
 	if err != nil {
@@ -123,7 +127,7 @@ type runner struct {
 }
 
 // run runs a coordinator until the test ends or stop is called.
-func run(t testing.TB, o Options, defs ...*definition.Definition) *runner {
+func run(t *testing.T, o Options, defs ...*definition.Definition) *runner {
 	t.Helper()
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
@@ -155,23 +159,34 @@ func run(t testing.TB, o Options, defs ...*definition.Definition) *runner {
 }
 
 // started starts a saga, as soon as the coordinator runs.
-func (r *runner) started(t testing.TB, name, key, input string) Started {
+func (r *runner) started(t *testing.T, name, key, input string) Started {
 	t.Helper()
-	for {
-		s, err := r.Start(t.Context(), "shop", name, key, "", json.RawMessage(input))
-		if errors.Is(err, ErrBusy) {
-			time.Sleep(time.Millisecond)
-			continue
+	var s Started
+	eventually(t, func() bool {
+		var err error
+		s, err = r.Start(t.Context(), "shop", name, key, "", json.RawMessage(input))
+		if err != nil && !errors.Is(err, ErrBusy) {
+			t.Error(err)
 		}
-		if err != nil {
-			t.Fatal(err)
+		return err == nil
+	})
+	return s
+}
+
+// eventually returns when a condition holds that nothing tells of.
+func eventually(t *testing.T, holds func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for !holds() {
+		if sleep(ctx, time.Millisecond) != nil {
+			t.Fatal("it does not become so")
 		}
-		return s
 	}
 }
 
 // until watches a saga until it has one of the statuses.
-func (r *runner) until(t testing.TB, id string, statuses ...machine.Status) Saga {
+func (r *runner) until(t *testing.T, id string, statuses ...machine.Status) Saga {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -179,10 +194,8 @@ func (r *runner) until(t testing.TB, id string, statuses ...machine.Status) Saga
 	found := errors.New("found")
 	err := r.Watch(ctx, "", id, 0, func(s Saga, _ []Entry) error {
 		last = s
-		for _, status := range statuses {
-			if s.Status == status {
-				return found
-			}
+		if slices.Contains(statuses, s.Status) {
+			return found
 		}
 		return nil
 	})
@@ -192,7 +205,8 @@ func (r *runner) until(t testing.TB, id string, statuses ...machine.Status) Saga
 	return last
 }
 
-func (r *runner) show(t testing.TB, id string) string {
+func (r *runner) show(t *testing.T, id string) string {
+	t.Helper()
 	entries, err := r.Timeline(context.Background(), "", id, 0)
 	if err != nil {
 		return err.Error()
@@ -204,4 +218,7 @@ func (r *runner) show(t testing.TB, id string) string {
 	return text.String()
 }
 
-func path(t testing.TB) string { return filepath.Join(t.TempDir(), "saga.db") }
+func path(t *testing.T) string {
+	t.Helper()
+	return filepath.Join(t.TempDir(), "saga.db")
+}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/banyanrun/banyan/internal/fault"
 	"github.com/banyanrun/banyan/internal/saga/machine"
 	"github.com/banyanrun/banyan/internal/saga/store"
 )
@@ -57,15 +56,13 @@ func (c *Coordinator) get(ctx context.Context, by, id string) (Saga, error) {
 		return Saga{}, err
 	}
 	s := c.shown(row)
-	if row.Damage != nil {
-		return s, nil
-	}
 	var state machine.State
-	if err := json.Unmarshal(row.Doc, &state); err != nil {
-		s.Stopped = fault.New(fault.Damaged, "the state of the saga cannot be read: %w", err)
-		return s, nil
+	if s.Stopped == nil || row.Doc != nil { // of a damaged row there is none
+		s.Stopped = errors.Join(s.Stopped, readState(row.Doc, &state))
 	}
-	s.State = &state
+	if state.ID != "" { // it could be read
+		s.State = &state
+	}
 	return s, nil
 }
 

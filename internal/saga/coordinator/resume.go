@@ -11,8 +11,8 @@ var open = []string{string(machine.Running), string(machine.Compensating), strin
 
 // A page of what was open is read when fewer than resumeMost sagas are at work.
 const (
-	resumePage = 500
-	resumeMost = 2000
+	resumePage = 256
+	resumeMost = 512
 )
 
 // resume goes on with all that was open when the term began, the oldest first, and

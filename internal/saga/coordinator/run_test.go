@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/banyanrun/banyan/internal/fault"
 	"github.com/banyanrun/banyan/internal/saga/machine"
@@ -164,26 +164,18 @@ func TestManyAtOnce(t *testing.T) {
 	var ids [60]string
 	var wg sync.WaitGroup
 	for i := range ids {
-		wg.Go(func() { ids[i] = r.started(t, "checkout", fmt.Sprint(i), `{"amount":1}`).ID })
+		wg.Go(func() { ids[i] = r.started(t, "checkout", strconv.Itoa(i), `{"amount":1}`).ID })
 	}
 	wg.Wait()
 	for _, id := range ids {
 		r.until(t, id, machine.Succeeded)
 	}
 	term := r.running.Load()
-	deadline := time.Now().Add(5 * time.Second)
-	for {
+	eventually(t, func() bool {
 		term.mu.Lock()
-		left, waiting := len(term.sagas), len(term.overflow)
-		term.mu.Unlock()
-		if left == 0 && waiting == 0 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%d in memory, %d wait", left, waiting)
-		}
-		time.Sleep(time.Millisecond)
-	}
+		defer term.mu.Unlock()
+		return len(term.sagas) == 0 && len(term.overflow) == 0
+	})
 	if n := len(w.effects); n != 3*len(ids) {
 		t.Errorf("%d effects", n)
 	}

@@ -105,10 +105,10 @@ func (t *term) make(ctx context.Context, r request) (store.Saga, error) {
 	if err := s.fill(r, state, now); err != nil {
 		return store.Saga{}, err
 	}
-	if err := t.definitions.keep(ctx, def); err != nil {
+	if err := t.definitions.keep(t.ctx, def); err != nil {
 		return store.Saga{}, err
 	}
-	return t.create(ctx, s, effects, now)
+	return t.create(s, effects)
 }
 
 // fill sets a new saga's state and row.
@@ -129,9 +129,10 @@ func (s *saga) fill(r request, state machine.State, now time.Time) (err error) {
 }
 
 // create stores a new saga and begins to work on it. Until then letters to it wait.
-func (t *term) create(ctx context.Context, s *saga, effects []machine.Effect, now time.Time) (store.Saga, error) {
+// It does not end with who asked for it: what is stored must be begun.
+func (t *term) create(s *saga, effects []machine.Effect) (store.Saga, error) {
 	room, ours := t.reserve(s)
-	row, made, err := t.options.Store.Create(ctx, store.Change{Saga: s.row, Log: encodeLog(effects, now), Waits: storedWaits(s.waits)})
+	row, made, err := t.options.Store.Create(t.ctx, store.Change{Saga: s.row, Log: encodeLog(effects), Waits: storedWaits(s.waits)})
 	t.fenced(err)
 	if made {
 		crashpoint.Pass(crashpoint.SagaStarted)
@@ -140,29 +141,50 @@ func (t *term) create(ctx context.Context, s *saga, effects []machine.Effect, no
 		t.waits.changed(t, s, nil)
 		t.changes.changed(s.id)
 	}
-	if !ours {
-		return row, err
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	first := letter{effects: orNone(effects)}
 	switch {
-	case made && room:
-		s.mailbox = append([]letter{{effects: orNone(effects)}}, s.mailbox...)
-		s.working = false
-		t.begin(s)
-	case made:
-		t.overflow = append(t.overflow, s.id)
-		fallthrough
-	default: // letters that came meanwhile find out what there is
-		letters := s.mailbox
-		delete(t.sagas, s.id)
-		t.tasks.Go(func() {
-			for _, l := range letters {
-				t.post(s.id, l)
-			}
-		})
+	case ours:
+		t.release(s, made, room, first)
+	case made: // who had a letter for it before it was there has it in memory
+		t.post(s.id, first)
+	}
+	if err == nil && !made {
+		t.remind(row)
 	}
 	return row, err
+}
+
+// release gives up the place of a saga that was to be stored, or has it begin.
+func (t *term) release(s *saga, made, room bool, first letter) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if made && room {
+		s.mailbox = append([]letter{first}, s.mailbox...)
+		s.working = false
+		t.begin(s)
+		return
+	}
+	if made {
+		t.overflow = append(t.overflow, s.id)
+	}
+	letters := s.mailbox // who wrote them finds out what there is
+	delete(t.sagas, s.id)
+	t.tasks.Go(func() {
+		for _, l := range letters {
+			t.post(s.id, l)
+		}
+	})
+}
+
+// remind has a saga that was there already make again what is under way, if it is
+// not in memory: the store may have kept it when it said that it could not.
+func (t *term) remind(row store.Saga) {
+	t.mu.Lock()
+	known := t.sagas[row.ID] != nil
+	t.mu.Unlock()
+	if !known && row.Damage == nil && !machine.Status(row.Status).Ended() {
+		t.post(row.ID, letter{event: machine.Resumed{}})
+	}
 }
 
 func orNone(effects []machine.Effect) []machine.Effect {

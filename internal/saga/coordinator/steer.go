@@ -16,7 +16,7 @@ func (c *Coordinator) steer(ctx context.Context, by, id string, e machine.Event)
 	if _, err := c.row(ctx, by, id); err != nil {
 		return Saga{}, err
 	}
-	return t.ask(ctx, by, id, e)
+	return t.ask(ctx, id, e)
 }
 
 func (c *Coordinator) answer(ctx context.Context, by, id, step string, op machine.Op, outcome machine.Outcome) (Saga, error) {
@@ -42,11 +42,11 @@ func (c *Coordinator) answer(ctx context.Context, by, id, step string, op machin
 		c.log.Warn("an outcome came after the saga had ended", "saga", id, "step", step, "outcome", string(outcome.Kind))
 		return Saga{}, fault.New(fault.Conflict, "the outcome comes too late: %w", ErrEnded)
 	}
-	return t.ask(ctx, by, id, machine.Callback{Step: step, Op: op, Outcome: outcome})
+	return t.ask(ctx, id, machine.Callback{Step: step, Op: op, Outcome: outcome})
 }
 
 // ask posts an event and waits until it is dealt with.
-func (t *term) ask(ctx context.Context, by, id string, e machine.Event) (Saga, error) {
+func (t *term) ask(ctx context.Context, id string, e machine.Event) (Saga, error) {
 	done := make(chan error, 1)
 	t.post(id, letter{event: e, done: func(_ *saga, err error) { done <- err }})
 	select {

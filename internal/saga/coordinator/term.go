@@ -95,6 +95,7 @@ func (t *term) run() error {
 		t.mu.Unlock()
 		t.tasks.Go(t.keepTime)
 		t.tasks.Go(t.purge)
+		t.tasks.Go(t.check)
 		t.tasks.Go(t.resume)
 		t.tasks.Go(t.calls.refuse(t))
 		err = t.options.Store.Hold(t.ctx)
@@ -201,7 +202,7 @@ func (t *term) rest(s *saga) {
 		s.place = t.idle.PushBack(s)
 	}
 	for len(t.sagas) > t.options.Documents && t.idle.Len() > 0 {
-		oldest := t.idle.Remove(t.idle.Front()).(*saga)
+		oldest, _ := t.idle.Remove(t.idle.Front()).(*saga) // nothing else is put there
 		oldest.place = nil
 		delete(t.sagas, oldest.id)
 	}

@@ -3,7 +3,6 @@ package coordinator
 import (
 	"encoding/json"
 	"strings"
-	"time"
 
 	"github.com/banyanrun/banyan/internal/saga/machine"
 )
@@ -15,7 +14,7 @@ const (
 )
 
 // encodeLog returns what is logged of effects, nil for nothing.
-func encodeLog(effects []machine.Effect, now time.Time) []byte {
+func encodeLog(effects []machine.Effect) []byte {
 	var entries []Entry
 	for _, effect := range effects {
 		switch e := effect.(type) {

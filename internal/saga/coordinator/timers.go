@@ -45,7 +45,7 @@ func (h timerHeap) Swap(i, j int) {
 	h[i].index, h[j].index = i, j
 }
 func (h *timerHeap) Push(x any) {
-	t := x.(*timer)
+	t, _ := x.(*timer) // nothing else is pushed
 	t.index = len(*h)
 	*h = append(*h, t)
 }
@@ -100,7 +100,8 @@ func (ts *timers) take(now time.Time) (due []string, next time.Time) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	for len(ts.heap) > 0 && len(due) < most && !ts.heap[0].due.After(now) {
-		t := heap.Pop(&ts.heap).(*timer)
+		t := ts.heap[0]
+		heap.Pop(&ts.heap)
 		delete(ts.of, t.id)
 		due = append(due, t.id)
 	}

@@ -2,9 +2,11 @@ package coordinator
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -26,7 +28,7 @@ func newTopics() *topics {
 }
 
 func (ts *topics) publish(topic, subject string, data any) {
-	text, _ := json.Marshal(map[string]any{"specversion": "1.0", "id": fmt.Sprint(time.Now().UnixNano()), "subject": subject, "data": data})
+	text, _ := json.Marshal(map[string]any{"specversion": "1.0", "id": rand.Text(), "subject": subject, "data": data})
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	ts.of[topic] = append(ts.of[topic], text)
@@ -61,7 +63,8 @@ func (ts *topics) Read(ctx context.Context, topic string, from Places, most int)
 	}
 }
 
-func settling(t testing.TB) *definition.Definition {
+func settling(t *testing.T) *definition.Definition {
+	t.Helper()
 	return define(t, "settling", `{"steps": [`+step("charge", "payment")+`,
 		{"name": "settled", "wait": {"topic": "payment.settled", "where": "event.subject == input.order && event.data.ok", "deadline": "1h"}, "output": "event.data"},
 		`+step("ship", "shipping")+`]}`)
@@ -90,16 +93,10 @@ func TestWait(t *testing.T) {
 	if out := string(saga.State.Steps[1].Output); out != `{"n":7,"ok":true}` {
 		t.Errorf("%s", out)
 	}
-	for {
+	eventually(t, func() bool {
 		saga, err := r.Get(t.Context(), "", late)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if saga.State.Steps[1].Phase == machine.Waiting {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
+		return err == nil && saga.State.Steps[1].Phase == machine.Waiting
+	})
 	_ = r.stop()
 	s.Close()
 	events.publish("payment.settled", "o1", map[string]any{"ok": false})
@@ -127,7 +124,7 @@ func TestManyWait(t *testing.T) {
 	defer r.stop()
 	var ids [40]string
 	for i := range ids {
-		ids[i] = r.started(t, "settling", fmt.Sprint(i), fmt.Sprintf(`{"amount":1,"order":"o%d"}`, i)).ID
+		ids[i] = r.started(t, "settling", strconv.Itoa(i), fmt.Sprintf(`{"amount":1,"order":"o%d"}`, i)).ID
 		events.publish("payment.settled", fmt.Sprint("o", i-20), map[string]any{"ok": true})
 	}
 	for i := range ids {
@@ -147,7 +144,7 @@ func TestTimers(t *testing.T) {
 	r := run(t, Options{Store: s, Caller: w.caller(t), Documents: 2}, def)
 	var ids [20]string
 	for i := range ids {
-		ids[i] = r.started(t, "slow", fmt.Sprint(i), `{"amount":1}`).ID
+		ids[i] = r.started(t, "slow", strconv.Itoa(i), `{"amount":1}`).ID
 	}
 	_ = r.stop()
 	s.Close()

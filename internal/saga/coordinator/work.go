@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -139,8 +140,8 @@ func (t *term) parse(s *saga, row store.Saga) error {
 	if row.Damage != nil {
 		return row.Damage
 	}
-	if err := json.Unmarshal(row.Doc, &s.state); err != nil {
-		return fault.New(fault.Damaged, "the state of the saga cannot be read: %w", err)
+	if err := readState(row.Doc, &s.state); err != nil {
+		return err
 	}
 	if err := s.origin.parse(row.Origin); err != nil {
 		return err
@@ -154,6 +155,13 @@ func (t *term) parse(s *saga, row store.Saga) error {
 	}
 	s.loaded = true
 	s.waits = s.state.Waits()
+	return nil
+}
+
+func readState(doc []byte, state *machine.State) error {
+	if err := json.Unmarshal(doc, state); err != nil {
+		return fault.New(fault.Damaged, "the state of the saga cannot be read: %w", err)
+	}
 	return nil
 }
 
@@ -175,11 +183,11 @@ func (t *term) save(s *saga, state machine.State, effects []machine.Effect, now 
 	if err != nil {
 		return fmt.Errorf("the state of the saga cannot be written: %w", err)
 	}
-	if len(effects) == 0 && string(doc) == string(s.row.Doc) {
+	if len(effects) == 0 && bytes.Equal(doc, s.row.Doc) {
 		t.timers.set(s.id, s.row.Due) // one that fired for nothing is due again
 		return nil
 	}
-	c := store.Change{Saga: s.row, Log: encodeLog(effects, now)}
+	c := store.Change{Saga: s.row, Log: encodeLog(effects)}
 	waits := state.Waits()
 	if !sameWaits(s.waits, waits) {
 		c.Waits = storedWaits(waits)
@@ -188,7 +196,7 @@ func (t *term) save(s *saga, state machine.State, effects []machine.Effect, now 
 	row.Version++
 	row.Doc, row.Status, row.Updated = doc, string(state.Status), now
 	row.Due, row.Expires = s.times(state)
-	if err := t.persist("a saga cannot be stored", func() error { return t.options.Store.Update(t.ctx, c) }); err != nil {
+	if err := t.update(c); err != nil {
 		return err
 	}
 	crashpoint.Pass(crashpoint.SagaSaved)
@@ -203,6 +211,23 @@ func (t *term) save(s *saga, state machine.State, effects []machine.Effect, now 
 	}
 	t.changes.changed(s.id)
 	return nil
+}
+
+// update stores a change. One that the store says it cannot make may be made all
+// the same, as when the connection broke while it was.
+func (t *term) update(c store.Change) error {
+	again := false
+	return t.persist("a saga cannot be stored", func() error {
+		err := t.options.Store.Update(t.ctx, c)
+		if errors.Is(err, store.ErrVersion) && again {
+			kept, loadErr := t.options.Store.Load(t.ctx, c.Saga.ID)
+			if loadErr == nil && kept.Version == c.Saga.Version && bytes.Equal(kept.Doc, c.Saga.Doc) {
+				return nil
+			}
+		}
+		again = true
+		return err
+	})
 }
 
 // times returns when something is due for a saga in a state, and when it may be purged.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -142,7 +143,7 @@ func (c *compiler) leaf(at []string, stage int, s *appfile.SagaStep, whens []*ex
 	step.schema, typ = c.schema(sub(at, "schema"), s.Schema)
 	switch {
 	case s.Call != nil:
-		c.call(at, step, s, typ)
+		c.call(at, step, s)
 	case s.Wait != nil:
 		c.wait(at, step, s, typ)
 	case s.Saga != "":
@@ -153,7 +154,7 @@ func (c *compiler) leaf(at []string, stage int, s *appfile.SagaStep, whens []*ex
 	return typ
 }
 
-func (c *compiler) call(at []string, step *Step, s *appfile.SagaStep, typ *expr.Type) {
+func (c *compiler) call(at []string, step *Step, s *appfile.SagaStep) {
 	call := sub(at, "call")
 	step.do = c.request(c.env, call, s.Call.Service, s.Call.Method, s.Call.Path, s.Call.Body)
 	if u := s.Undo; u != nil && !u.None {
@@ -165,6 +166,7 @@ func (c *compiler) call(at []string, step *Step, s *appfile.SagaStep, typ *expr.
 			service = s.Call.Service
 		}
 		step.undo = c.request(env, undo, service, u.Method, u.Path, u.Body)
+		c.ownOutput(undo, s.Name, step.undo, u)
 	}
 	if s.Output != "" && s.Output != "response.body" {
 		env := c.with(sub(at, "output"), c.env, expr.Var{Name: "response", Type: expr.Object(map[string]*expr.Type{
@@ -172,6 +174,22 @@ func (c *compiler) call(at []string, step *Step, s *appfile.SagaStep, typ *expr.
 		}, nil)})
 		step.output = c.expression(env, sub(at, "output"), s.Output, expr.JSON)
 	}
+}
+
+// ownOutput warns of an undo that cannot be made when the answer to the call was lost.
+func (c *compiler) ownOutput(at []string, name string, r *request, u *appfile.StepUndo) {
+	guard, part := regexp.MustCompile(`\b`+name+`\s*[!=]=\s*null\b`), regexp.MustCompile(`\b`+name+`\s*[.[]`)
+	warn := func(key, text string, uses bool) {
+		if place := part.FindStringIndex(text); uses && place != nil && !guard.MatchString(text) {
+			c.problems = append(c.problems, Problem{
+				Path: sub(at, key), Offset: place[0], Warning: true,
+				Message: fmt.Sprintf("the undo of %s uses its output, which is null when the answer to the call was lost", name),
+				Fix:     fmt.Sprintf("name what the step makes by saga.id, or write %s == null ? … : …", name),
+			})
+		}
+	}
+	warn("path", u.Path, r.path != nil && r.path.Uses(name))
+	warn("body", u.Body, r.body != nil && r.body.Uses(name))
 }
 
 func (c *compiler) request(env *expr.Env, at []string, service, method, path, body string) *request {

@@ -1,6 +1,7 @@
 package definition_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -56,7 +57,7 @@ func load(t *testing.T, text string) (*appfile.File, error) {
 func TestMistakesHaveAPlace(t *testing.T) {
 	const first = `      - {name: a, call: {service: stock, path: /a}, undo: none, schema: res.json}` + "\n"
 	for _, tc := range []struct{ steps, want string }{
-		{`{name: b, call: {service: stock, path: /b, body: "{'x': input.ordr}"}, undo: none}`, "14:67: input has no property ordr; did you mean order?"},
+		{`{name: b, call: {service: stock, path: /b, body: "{'x': input.ordr}"}, undo: none}`, "14:70: input has no property ordr; did you mean order?"},
 		{`{name: b, call: {service: stock, path: "/b/{input.ordr}"}, undo: none}`, "14:58: input has no property ordr; did you mean order?"},
 		{`{name: b, call: {service: stock, path: "/b/{a.id}/{a.idd}"}, undo: none}`, "14:61: a has no property idd; did you mean id?"},
 		{`{name: b, when: "input.order", call: {service: stock, path: /b}, undo: none}`, "14:26: it gives a string, and true or false is needed"},
@@ -65,13 +66,13 @@ func TestMistakesHaveAPlace(t *testing.T) {
 		{`{parallel: [{name: b, delay: 1s}, {name: c, call: {service: stock, path: "/{b}"}, undo: none}]}`, "14:85: the output of b is not known here"},
 		{`{name: b, call: {service: stock, path: /b, body: "response"}, undo: none}`, "14:59: there is no response here: only output has one"},
 		{`{name: b, call: {service: stock, path: /b}, undo: {path: "/u/{input.ordr}"}}`, "14:76: input has no property ordr"},
-		{`{name: b, call: {service: stock, path: /b}, undo: none, output: "response.bdy"}`, "14:81: response has no property bdy; did you mean body?"},
+		{`{name: b, call: {service: stock, path: /b}, undo: none, output: "response.bdy"}`, "14:82: response has no property bdy; did you mean body?"},
 		{`{name: b, wait: {topic: paid, where: "event.data.ordr == input.order", deadline: 1m}}`, "14:57: event.data has no property ordr; did you mean order?"},
 		{`{name: b, wait: {topic: paid, where: "event.data.amount", deadline: 1m}}`, "14:47: it gives an int, and true or false is needed"},
 		{`{name: b, saga: wrap}`, "14:25: the saga wrap has a point of no return, so b cannot be undone; write pivot: true for this step, or move it after the pivot"},
 		{`{name: b, saga: wrap, pivot: true, input: "{'color': inputt}"}`, "14:62: nothing is named inputt here; did you mean input?"},
 		{`{name: b, call: {service: stock, path: /b}, undo: none, schema: bad.json}`, "14:73: the schema cannot be used: "},
-		{`{name: b, call: {service: stock, path: /b}, undo: none, schema: text.json}`, "14:73: the schema cannot be used: it is not JSON"},
+		{`{name: b, call: {service: stock, path: /b}, undo: none, schema: text.json}`, "14:73: the schema \"text.json\" is no JSON"},
 		{`{name: b, call: {service: stock, path: /b}, undo: none, schema: far.json}`, "14:73: the schema cannot be used: "},
 	} {
 		_, err := load(t, app+first+"      - "+tc.steps+"\n")
@@ -93,8 +94,21 @@ func TestMistakesInBlocksHaveAPlace(t *testing.T) {
             }
         undo: none
 `)
-	if err == nil || !strings.Contains(err.Error(), "banyan.yaml:19:24: input has no property ordr") {
+	if err == nil || !strings.Contains(err.Error(), "banyan.yaml:19:25: input has no property ordr") {
 		t.Error(err)
+	}
+}
+
+func TestAnUndoThatNeedsAnAnswerIsWarnedOf(t *testing.T) {
+	f, err := load(t, app+`      - {name: a, call: {service: stock, path: /a}, undo: {path: "/a/{a.id}"}}
+      - {name: b, call: {service: stock, path: /b}, undo: {path: "/b/{b == null ? saga.id : b.id}", body: "a"}}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "banyan.yaml:13:71: the undo of a uses its output, which is null when the answer to the call was lost; name what the step makes by saga.id, or write a == null ? … : …"
+	if len(f.Warnings) != 1 || !strings.HasSuffix(f.Warnings[0].String(), want) {
+		t.Errorf("%v\nwant %s", f.Warnings, want)
 	}
 }
 
@@ -116,19 +130,19 @@ func TestAnAppCompiles(t *testing.T) {
 		t.Fatal(problems)
 	}
 	def := defs["checkout"]
-	stages := ""
+	var stages []string
 	for _, s := range def.Steps {
-		stages += fmt.Sprint(s.Name, s.Stage, " ")
+		stages = append(stages, fmt.Sprint(s.Name, s.Stage))
 	}
-	if stages != "reserve0 tax1 paid1 charge2 cool3 gift4 end5 " || def.Pivot != 5 {
-		t.Errorf("%s, pivot %d", stages, def.Pivot)
+	if strings.Join(stages, " ") != "reserve0 tax1 paid1 charge2 cool3 gift4 end5" || def.Pivot != 5 {
+		t.Errorf("%v, pivot %d", stages, def.Pivot)
 	}
 	// What a running saga keeps does not depend on the files any more.
 	again, err := definition.Parse(def.Source())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again.Digest != def.Digest || string(again.Source()) != string(def.Source()) || len(again.Steps) != len(def.Steps) {
+	if again.Digest != def.Digest || !bytes.Equal(again.Source(), def.Source()) || len(again.Steps) != len(def.Steps) {
 		t.Errorf("%s is %s when it is read again", def.Digest, again.Digest)
 	}
 	if err := again.CheckInput(json.RawMessage(`{"amount": "x"}`)); !errors.Is(err, definition.ErrInput) || !strings.Contains(err.Error(), "missing property 'order'") {

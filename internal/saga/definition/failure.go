@@ -29,9 +29,9 @@ const (
 // failureBodyMost bounds what is kept of an answer for undos, in bytes.
 const failureBodyMost = 16 << 10
 
-// ShortBody is an answer as Failure keeps it: null if it is too long.
+// ShortBody is an answer as Failure keeps it: null if it is too long, or no JSON.
 func ShortBody(body json.RawMessage) json.RawMessage {
-	if len(body) == 0 || len(body) > failureBodyMost {
+	if len(body) > failureBodyMost || !json.Valid(body) {
 		return nil
 	}
 	return body

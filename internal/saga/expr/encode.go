@@ -101,7 +101,7 @@ func (e *encoder) native(v any, depth int) error {
 		return errDepth
 	}
 	switch v := v.(type) {
-	case real:
+	case double:
 		return e.plain(json.Number(v))
 	case time.Time:
 		return e.plain(v.UTC().Format(time.RFC3339Nano))

@@ -115,7 +115,7 @@ func (e *Env) unknownField(tree *ast.AST, id int64, name string) (message, fix s
 // resolve says how an expression is written and what type it has, as far as it
 // is a path that begins with a variable.
 func (e *Env) resolve(node ast.Expr) (string, *Type) {
-	switch node.Kind() {
+	switch node.Kind() { //nolint:exhaustive // others are no path
 	case ast.IdentKind:
 		return node.AsIdent(), e.vars[node.AsIdent()]
 	case ast.SelectKind:

@@ -27,15 +27,15 @@ const orderInput = `{"order": "o/1", "n": 5.0, "price": 3, "note": null, "z": 1,
 
 const anything = `{"big": 9007199254740993, "huge": 123456789012345678901234567890, "price": 12.10, "e": 1e2, "b": [1, 2.5, null], "a": {"z": 1, "y": 2}, "s": "x"}`
 
-func newEnv(t testing.TB) *Env {
-	t.Helper()
+func newEnv(tb testing.TB) *Env {
+	tb.Helper()
 	input, err := TypeOf([]byte(orderSchema))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	env, err := NewEnv(Var{"input", input}, Var{"reserve", Any}, Var{"saga", Object(map[string]*Type{"id": String, "created": Time}, nil)})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return env
 }
@@ -193,7 +193,7 @@ func TestPaths(t *testing.T) {
 		{"/{a{", "! at byte 2: { without }"},
 		{"/{", "! at byte 2: { without }"},
 	} {
-		got, err := "", error(nil)
+		got := ""
 		tmpl, err := env.Template(tc[0])
 		if err == nil {
 			got, err = tmpl.Path(given)

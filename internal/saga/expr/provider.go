@@ -33,7 +33,7 @@ func (p *provider) add(path string, t *Type) {
 	if t == nil {
 		return
 	}
-	switch t.kind {
+	switch t.kind { //nolint:exhaustive // others have no types in them
 	case kindList:
 		p.add(path+".item", t.items)
 	case kindObject:
@@ -60,6 +60,7 @@ func (p *provider) cel(t *Type) *types.Type {
 	}
 	plain := types.DynType
 	switch t.kind {
+	case kindDyn:
 	case kindBool:
 		plain = types.BoolType
 	case kindInt:

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -119,7 +120,7 @@ func (h hole) escape(v ref.Val) (string, error) {
 		}
 		text = string(json)
 	case types.Null:
-		return "", fmt.Errorf("a part of the path is null")
+		return "", errors.New("a part of the path is null")
 	default:
 		return "", fmt.Errorf("a part of the path is %s; text or a number is needed", article(v.Type().TypeName()))
 	}
@@ -127,7 +128,7 @@ func (h hole) escape(v ref.Val) (string, error) {
 		return url.QueryEscape(text), nil
 	}
 	if text == "" {
-		return "", fmt.Errorf("a part of the path is empty")
+		return "", errors.New("a part of the path is empty")
 	}
 	return url.PathEscape(text), nil
 }

@@ -3,10 +3,12 @@ package expr
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/cel-go/common/types"
@@ -15,8 +17,8 @@ import (
 	"github.com/google/cel-go/interpreter"
 )
 
-// real is a JSON number that is a double whatever it looks like.
-type real json.Number
+// double is a JSON number that is a double whatever it looks like.
+type double json.Number
 
 // decode reads one JSON value as t says. No text is null.
 func decode(text []byte, t *Type) (any, error) {
@@ -30,7 +32,7 @@ func decode(text []byte, t *Type) (any, error) {
 		return nil, fmt.Errorf("it is not JSON: %w", err)
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return nil, fmt.Errorf("it is not JSON: something follows the value")
+		return nil, errors.New("it is not JSON: something follows the value")
 	}
 	return typed(v, t), nil
 }
@@ -62,7 +64,7 @@ func typed(v any, t *Type) any {
 func typedNumber(n json.Number, t *Type) any {
 	switch {
 	case t.is(kindDouble):
-		return real(n)
+		return double(n)
 	case t.is(kindInt):
 		// 5.0 is an integer to JSON Schema.
 		if f, err := n.Float64(); err == nil && f == float64(int64(f)) && f > -1<<53 && f < 1<<53 {
@@ -88,8 +90,8 @@ func (a adapter) NativeToValue(v any) ref.Val {
 		if i, err := strconv.ParseInt(string(v), 10, 64); err == nil {
 			return types.Int(i)
 		}
-		return a.NativeToValue(real(v))
-	case real:
+		return a.NativeToValue(double(v))
+	case double:
 		f, err := strconv.ParseFloat(string(v), 64)
 		if err != nil {
 			return types.NewErr("the number %s is too large", v)
@@ -122,7 +124,7 @@ func compareKeys(a, b ref.Val) int {
 			return int(n)
 		}
 	}
-	return bytes.Compare([]byte(a.Type().TypeName()), []byte(b.Type().TypeName()))
+	return strings.Compare(a.Type().TypeName(), b.Type().TypeName())
 }
 
 // ordered makes the maps that an expression writes iterate like others.

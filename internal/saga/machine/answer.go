@@ -39,7 +39,7 @@ func (r *run) callback(e Callback) error {
 
 // op is the request that is not answered for good; false: there is none.
 func (st *StepState) op() (Op, bool) {
-	switch st.Phase {
+	switch st.Phase { //nolint:exhaustive // nothing is asked in others
 	case Called, Pending, Unknown:
 		return Do, true
 	case Undoing, UndoPending:

@@ -81,7 +81,7 @@ func (r *run) repent() {
 
 // binds tells whether a pivot may yet turn out to be done, with no way to undo it.
 func (r *run) binds(st StepState) bool {
-	switch st.Phase {
+	switch st.Phase { //nolint:exhaustive // others are decided, or nothing was called
 	case Called, Unknown, Pending:
 		return st.Busy || !st.Undo && (st.Unsure || st.Phase == Pending)
 	}

@@ -23,11 +23,11 @@ var zero time.Time
 // call makes a step's request. That its undo is registered is stored before.
 func (r *run) call(i int, op Op) {
 	step, st := r.def.Steps[i], &r.s.Steps[i]
-	make := step.Do
+	of := step.Do
 	if op == Undo {
-		make = step.Undo
+		of = step.Undo
 	}
-	request, err := make(r.def, r.scope())
+	request, err := of(r.def, r.scope())
 	if err != nil {
 		r.stuck(i, err.Error())
 		return
@@ -51,11 +51,11 @@ func (r *run) call(i int, op Op) {
 // poll asks after a pending request.
 func (r *run) poll(i int, op Op) {
 	step, st := r.def.Steps[i], &r.s.Steps[i]
-	make := step.Do
+	of := step.Do
 	if op == Undo {
-		make = step.Undo
+		of = step.Undo
 	}
-	request, err := make(r.def, r.scope())
+	request, err := of(r.def, r.scope())
 	if err != nil {
 		r.stuck(i, err.Error())
 		return
@@ -102,7 +102,7 @@ func (r *run) backoff(i int) time.Duration {
 	most = max(min(most, step.Most), time.Millisecond)
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(r.s.ID + "/" + st.Name + "/" + string(st.Phase) + "/" + strconv.Itoa(st.Attempts)))
-	return time.Duration(mix(h.Sum64()) % uint64(most)) //nolint:gosec // below most
+	return time.Duration(mix(h.Sum64()) % uint64(most))
 }
 
 // mix spreads what FNV leaves in the low bits (the finalizer of SplitMix64).

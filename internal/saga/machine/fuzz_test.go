@@ -137,7 +137,7 @@ func FuzzState(f *testing.F) {
 
 func TestStatesThatAreNotUnderstoodAreRefused(t *testing.T) {
 	for _, text := range []string{
-		`{"status": "runing"}`, `{}`, `{"status": "running", "steps": [{"n": "a", "p": "gone"}]}`,
+		`{"status": "run"}`, `{}`, `{"status": "running", "steps": [{"n": "a", "p": "gone"}]}`,
 		`{"status": "running", "steps": [{"n": "a"}]}`, `[]`, `{"status": "running", "created": "yesterday"}`,
 	} {
 		var s machine.State

@@ -1,6 +1,7 @@
 package machine_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"reflect"
 	"testing"
@@ -15,20 +16,20 @@ var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // define compiles a saga that is written as JSON, of the services of an app with
 // inventory, payment and shipping.
-func define(t testing.TB, saga string) *definition.Definition {
-	t.Helper()
-	def, problems := compile(t, "checkout", saga)
+func define(tb testing.TB, saga string) *definition.Definition {
+	tb.Helper()
+	def, problems := compile(tb, "checkout", saga)
 	for _, p := range problems {
-		t.Fatalf("%v: %s; %s", p.Path, p.Message, p.Fix)
+		tb.Fatalf("%v: %s; %s", p.Path, p.Message, p.Fix)
 	}
 	return def
 }
 
-func compile(t testing.TB, name, saga string) (*definition.Definition, []definition.Problem) {
-	t.Helper()
+func compile(tb testing.TB, name, saga string) (*definition.Definition, []definition.Problem) {
+	tb.Helper()
 	app := &appfile.App{Sagas: map[string]*appfile.Saga{name: {}}}
 	if err := json.Unmarshal([]byte(saga), app.Sagas[name]); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	app.ApplyDefaults("")
 	return definition.Compile(definition.Source{Name: name, Saga: app.Sagas[name]})
@@ -44,12 +45,12 @@ type saga struct {
 	logs    []machine.Log
 }
 
-func begin(t testing.TB, def *definition.Definition, input string) *saga {
-	t.Helper()
-	g := &saga{t: t, def: def, now: start}
+func begin(tb testing.TB, def *definition.Definition, input string) *saga {
+	tb.Helper()
+	g := &saga{t: tb, def: def, now: start}
 	state, effects, err := machine.Start(def, "s1", json.RawMessage(input), g.now)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	g.took(state, effects)
 	return g
@@ -87,7 +88,7 @@ func (g *saga) try(e machine.Event) error {
 	g.t.Helper()
 	before, _ := json.Marshal(g.state)
 	state, effects, err := machine.Step(g.def, g.state, e, g.now)
-	if after, _ := json.Marshal(g.state); string(before) != string(after) {
+	if after, _ := json.Marshal(g.state); !bytes.Equal(before, after) {
 		g.t.Fatalf("%T changed the state it was given:\n%s\n%s", e, before, after)
 	}
 	if err != nil {
@@ -184,6 +185,7 @@ var (
 	unknown   = machine.Outcome{Kind: machine.OutcomeUnknown, Error: "connection reset"}
 	aborted   = machine.Outcome{Kind: machine.OutcomeAborted, Status: 409, Error: "no money"}
 	attention = machine.Outcome{Kind: machine.OutcomeAttention, Status: 422, Error: "bad request"}
+	away      = machine.Outcome{Kind: machine.OutcomeAway, Status: 503}
 	later     = machine.Outcome{Kind: machine.OutcomeLater, Status: 503}
 	pending   = machine.Outcome{Kind: machine.OutcomePending, Status: 202, Location: "/jobs/1"}
 )

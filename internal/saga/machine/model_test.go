@@ -1,19 +1,17 @@
 package machine_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
-	"github.com/banyanrun/banyan/internal/saga/definition"
 	"github.com/banyanrun/banyan/internal/saga/machine"
 )
 
@@ -45,7 +43,7 @@ type world struct {
 	plans    map[string]*plan
 	sagas    map[string]*stored
 	barriers map[string]*barrier
-	inflight []any              // effects that were not carried out
+	inflight []owned            // effects that were not carried out
 	kept     []message          // requests that the network may deliver again
 	answers  []machine.Answered // that it may deliver again
 	owners   []string           // whose answers those are
@@ -144,8 +142,6 @@ func (w *world) took(id string, before, state machine.State, effects []machine.E
 		case machine.Log, machine.Report:
 		case machine.Call:
 			w.checkCall(s, before, e)
-		default:
-			_ = e
 		}
 		if _, isLog := e.(machine.Log); isLog {
 			continue
@@ -165,72 +161,6 @@ func (w *world) took(id string, before, state machine.State, effects []machine.E
 func (w *world) Helper()                           {}
 func (w *world) Fatalf(format string, args ...any) { w.fail(format, args...) }
 func (w *world) Logf(format string, args ...any)   { w.t.Logf(format, args...) }
-
-// checkCall is the oracle of what may be called when.
-func (w *world) checkCall(s *stored, before machine.State, e machine.Call) {
-	step := s.plan.steps[e.Step]
-	for _, other := range s.state.Steps {
-		p := s.plan.steps[other.Name]
-		switch {
-		case e.Op == machine.Do && p.stage < step.stage && other.Phase != machine.Done && other.Phase != machine.Skipped:
-			w.fail("%s: %s is called while %s is %s", s.state.ID, e.Step, p.name, other.Phase)
-		case e.Op == machine.Undo && p.stage > step.stage && other.Undo:
-			w.fail("%s: %s is undone before %s, which is %s", s.state.ID, e.Step, p.name, other.Phase)
-		case e.Op == machine.Undo && p.stage > step.stage && other.Busy:
-			w.fail("%s: %s is undone while %s is under way", s.state.ID, e.Step, p.name)
-		case e.Op == machine.Undo && p.name == s.plan.pivot && other.Phase == machine.Done:
-			w.fail("%s: %s is undone after the pivot", s.state.ID, e.Step)
-		}
-	}
-	if e.Op == machine.Do {
-		if s.state.Back {
-			w.fail("%s: %s is called on the way back", s.state.ID, e.Step)
-		}
-		if step.undo && !s.state.Steps[w.index(s, e.Step)].Undo {
-			w.fail("%s: %s is called and its undo is not registered", s.state.ID, e.Step)
-		}
-		return
-	}
-	if was := before.Steps; was != nil && was[w.index(s, e.Step)].Phase == machine.Idle {
-		w.fail("%s: %s is undone and was never called", s.state.ID, e.Step)
-	}
-	for _, in := range w.inflight {
-		if c, ok := in.(owned).effect.(machine.Call); ok && in.(owned).saga == s.state.ID && c.Step == e.Step && c.Op == machine.Do && w.current(s, c) {
-			w.fail("%s: the undo of %s overtakes its call", s.state.ID, e.Step)
-		}
-	}
-}
-
-// current tells whether the answer to a call would still be taken.
-func (w *world) current(s *stored, c machine.Call) bool {
-	st := s.state.Steps[w.index(s, c.Step)]
-	return st.Busy && st.Attempts == c.Attempt && st.Phase == machine.Called
-}
-
-func (w *world) index(s *stored, step string) int {
-	return slices.IndexFunc(s.state.Steps, func(st machine.StepState) bool { return st.Name == step })
-}
-
-// checkState is the oracle of single states.
-func (w *world) checkState(id string) {
-	s := w.sagas[id].state
-	due, timed := s.Due()
-	if s.Status.Ended() {
-		if timed || len(s.Waits()) > 0 {
-			w.fail("%s has ended and waits until %s", id, due)
-		}
-		return
-	}
-	if s.Status == machine.NeedsAttention || timed || len(s.Waits()) > 0 {
-		return
-	}
-	for _, st := range s.Steps {
-		if st.Busy || (st.Phase == machine.Pending || st.Phase == machine.UndoPending) && st.Poll == "" {
-			return
-		}
-	}
-	w.fail("%s does nothing and waits for nothing", id)
-}
 
 // trouble lets something happen, good or bad.
 func (w *world) trouble() {
@@ -275,7 +205,7 @@ func (w *world) repeat(id string, a machine.Answered) {
 	s := w.sagas[id]
 	state, effects, err := machine.Step(s.plan.def, s.state, a, start.Add(-time.Hour)) // when nothing is due
 	text, _ := json.Marshal(state)
-	if err != nil || len(effects) > 0 || string(text) != string(s.text) {
+	if err != nil || len(effects) > 0 || !bytes.Equal(text, s.text) {
 		w.fail("%s: an answer that came twice changed it: %+v: %v %v\n%s\n%s", id, a, err, briefs(effects), s.text, text)
 	}
 }
@@ -287,15 +217,15 @@ func (w *world) network(which int) {
 	}
 	which %= len(w.inflight)
 	// Effects on sagas are carried out in order; requests in any.
-	if _, isCall := request(w.inflight[which].(owned)); !isCall {
+	if _, isCall := request(w.inflight[which]); !isCall {
 		for i, in := range w.inflight {
-			if _, isCall := request(in.(owned)); !isCall {
+			if _, isCall := request(in); !isCall {
 				which = i
 				break
 			}
 		}
 	}
-	o := w.inflight[which].(owned)
+	o := w.inflight[which]
 	w.inflight = slices.Delete(slices.Clone(w.inflight), which, which+1)
 	switch e := o.effect.(type) {
 	case machine.StartChild:
@@ -340,7 +270,7 @@ func request(o owned) (message, bool) {
 // crash loses what is under way; the network may have kept it.
 func (w *world) crash() {
 	for _, in := range w.inflight {
-		if m, ok := request(in.(owned)); ok && !m.poll {
+		if m, ok := request(in); ok && !m.poll {
 			w.kept = append(w.kept, m)
 		}
 	}
@@ -452,38 +382,3 @@ func (w *world) settle() {
 	}
 	w.fail("it does not come to an end")
 }
-
-// conserved compares what the sagas say with what the services have, after all
-// that the network kept was delivered once more.
-func (w *world) conserved() {
-	for _, m := range w.kept {
-		if !m.poll {
-			w.execute(m)
-		}
-	}
-	for _, id := range w.ids() {
-		s, b := w.sagas[id], w.barrier(id)
-		for _, st := range s.state.Steps {
-			p := s.plan.steps[st.Name]
-			effects := b.effects[st.Name]
-			switch {
-			case p.kind != "call" || w.skipped[id+"/"+st.Name]:
-			case b.did[st.Name+"/do"] > 1 || b.did[st.Name+"/undo"] > 1:
-				w.fail("%s: %s was done %d times", id, st.Name, b.did[st.Name+"/do"])
-			case s.state.Status == machine.Succeeded && st.Phase == machine.Done && effects != 1:
-				w.fail("%s succeeded and %s has %d effects", id, st.Name, effects)
-			case s.state.Status == machine.Succeeded && st.Phase != machine.Done && effects != 0:
-				w.fail("%s succeeded without %s, which has %d effects", id, st.Name, effects)
-			case s.state.Status == machine.Compensated && p.undo && effects != 0:
-				w.fail("%s was undone and %s has %d effects", id, st.Name, effects)
-			case s.state.Status == machine.Compensated && st.Name == s.plan.pivot && effects != 0 && !w.forced[id]:
-				w.fail("%s was undone after its pivot %s", id, st.Name)
-			}
-		}
-	}
-	if os.Getenv("BANYAN_TRACE") != "" {
-		w.t.Logf("%s", strings.Join(w.trace, "\n"))
-	}
-}
-
-var _ = definition.Call

@@ -3,6 +3,8 @@ package machine_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
 
 	"github.com/banyanrun/banyan/internal/saga/machine"
 )
@@ -75,6 +77,7 @@ const (
 	lost             // before it arrived
 	answerLost       // after it had its effect
 	busy             // refused for now
+	nobody           // it was never sent
 	refuses          // business says no
 	broken           // 422
 	jobs             // 202, to be asked
@@ -92,6 +95,8 @@ func (w *world) serve(m message, c chaos) machine.Outcome {
 		return unknown
 	case busy:
 		return later
+	case nobody:
+		return away
 	case broken:
 		return attention
 	case refuses:
@@ -99,7 +104,7 @@ func (w *world) serve(m message, c chaos) machine.Outcome {
 	case jobs, jobsCalls:
 		w.jobs = append(w.jobs, &job{message: m, callback: c == jobsCalls})
 		if c == jobs {
-			return machine.Outcome{Kind: machine.OutcomePending, Status: 202, Location: fmt.Sprint(len(w.jobs) - 1)}
+			return machine.Outcome{Kind: machine.OutcomePending, Status: 202, Location: strconv.Itoa(len(w.jobs) - 1)}
 		}
 		return machine.Outcome{Kind: machine.OutcomePending, Status: 202}
 	}
@@ -132,15 +137,17 @@ func (w *world) servePoll(m message, c chaos) machine.Outcome {
 		return unknown
 	case busy:
 		return later
+	case nobody:
+		return away
 	case broken:
 		return attention
 	}
-	for i := len(w.jobs) - 1; i >= 0; i-- {
-		if j := w.jobs[i]; j.saga == m.saga && j.step == m.step && j.op == m.op {
+	for i, j := range slices.Backward(w.jobs) {
+		if j.saga == m.saga && j.step == m.step && j.op == m.op {
 			if j.done {
 				return j.outcome
 			}
-			return machine.Outcome{Kind: machine.OutcomePending, Status: 202, Location: fmt.Sprint(i)}
+			return machine.Outcome{Kind: machine.OutcomePending, Status: 202, Location: strconv.Itoa(i)}
 		}
 	}
 	return attention // there is no such job

@@ -31,6 +31,7 @@ func newPostgres(t *testing.T) string {
 
 // opened returns what Open and Connect are wrapped in: the store is closed with the test.
 func opened(t *testing.T) func(Store, error) Store {
+	t.Helper()
 	return func(s Store, err error) Store {
 		t.Helper()
 		if err != nil {

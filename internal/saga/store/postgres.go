@@ -133,6 +133,9 @@ func (s *server) Hold(ctx context.Context) error {
 	}
 }
 
+// Check does nothing: the server sees to its pages.
+func (s *server) Check(context.Context) error { return nil }
+
 // Close ends the lease, so that the next need not wait for it.
 func (s *server) Close() error {
 	s.group.close()

@@ -52,8 +52,9 @@ func (s *server) commit(ctx context.Context, writes []*write) error {
 }
 
 const createSagas = `INSERT INTO saga (` + columns + `, sum)
-	SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
+	SELECT ` + columns + `, sum FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
 		$10::text[], $11::text[], $12::text[], $13::text[], $14::bytea[], $15::bytea[], $16::bigint[])
+		AS u (` + columns + `, sum)
 	ON CONFLICT DO NOTHING RETURNING n, id`
 
 func (s *server) create(ctx context.Context, tx pgx.Tx, writes []*write) error {
@@ -151,7 +152,8 @@ func (s *server) rest(ctx context.Context, tx pgx.Tx, writes []*write) error {
 		}
 	}
 	if !lines.empty() {
-		if _, err := tx.Exec(ctx, `INSERT INTO saga_log SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bigint[])`, lines.columns...); err != nil {
+		if _, err := tx.Exec(ctx, `INSERT INTO saga_log SELECT n, version, at, text, sum
+			FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bigint[]) AS u (n, version, at, text, sum)`, lines.columns...); err != nil {
 			return err
 		}
 	}
@@ -161,7 +163,8 @@ func (s *server) rest(ctx context.Context, tx pgx.Tx, writes []*write) error {
 		}
 	}
 	if !waits.empty() {
-		if _, err := tx.Exec(ctx, `INSERT INTO waiting SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bigint[])`, waits.columns...); err != nil {
+		if _, err := tx.Exec(ctx, `INSERT INTO waiting SELECT topic, value, n, id, step, sum
+			FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bigint[]) AS u (topic, value, n, id, step, sum)`, waits.columns...); err != nil {
 			return err
 		}
 	}

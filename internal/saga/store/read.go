@@ -1,9 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -117,14 +120,19 @@ func (r *reader) List(ctx context.Context, f Filter) ([]Saga, error) {
 	return all, err
 }
 
-// Page returns sagas by N.
+// Page returns sagas by N. Each status is asked for by itself: for several the
+// database would sort all there are.
 func (r *reader) Page(ctx context.Context, statuses []string, after, until int64, most int) ([]Saga, error) {
-	var c conditions
-	c.among("status", statuses)
-	c.add("n > %s AND n <= %s", after, until)
-	where := c.where()
-	c.add("LIMIT %s", most)
-	return r.sagas(ctx, where+" ORDER BY n "+c.text[len(c.text)-1], c.args...)
+	var all []Saga
+	for _, status := range statuses {
+		found, err := r.sagas(ctx, `WHERE status = $1 AND n > $2 AND n <= $3 ORDER BY n LIMIT $4`, status, after, until, most)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	slices.SortFunc(all, func(a, b Saga) int { return cmp.Compare(a.N, b.N) })
+	return all[:min(len(all), most)], nil
 }
 
 // Last returns the highest N.
@@ -151,7 +159,7 @@ func (r *reader) Due(ctx context.Context, from, before time.Time, most int) ([]T
 func (r *reader) Log(ctx context.Context, n, after int64, most int) ([]Line, error) {
 	var all []Line
 	err := r.each(ctx, func(scan func(...any) error) error {
-		l, err := scanLine(r.where, fmt.Sprint(n), scan)
+		l, err := scanLine(r.where, strconv.FormatInt(n, 10), scan)
 		all = append(all, l)
 		return err
 	}, `SELECT saga, version, at, text, sum FROM saga_log WHERE saga = $1 AND version > $2 ORDER BY version LIMIT $3`, n, after, most)

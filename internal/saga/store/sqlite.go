@@ -34,13 +34,13 @@ func Open(ctx context.Context, path string) (Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := sqlite.Open(ctx, path, files)
+	db, err := sqlite.OpenLarge(ctx, path, files)
 	if err != nil {
 		return nil, err
 	}
 	f := &file{reader: reader{db.Reader(), path, "?"}, db: db, prepared: map[string]*sql.Stmt{}}
 	for _, query := range statements {
-		if f.prepared[query], err = db.Prepare(ctx, query); err != nil {
+		if f.prepared[query], err = db.Prepare(ctx, query); err != nil { //nolint:sqlclosecheck // with the file
 			return nil, errors.Join(err, db.Close())
 		}
 	}
@@ -78,6 +78,9 @@ func (f *file) Hold(ctx context.Context) error {
 	}
 }
 
+// Check reads the whole file.
+func (f *file) Check(ctx context.Context) error { return f.db.Look(ctx) }
+
 func (f *file) Close() error {
 	f.group.close()
 	return f.db.Close()
@@ -96,7 +99,7 @@ func (f *file) Define(ctx context.Context, d Definition) error {
 
 func (f *file) fenced(ctx context.Context, tx *sql.Tx) error {
 	var fence int64
-	if err := tx.StmtContext(ctx, f.prepared[fenceOf]).QueryRowContext(ctx).Scan(&fence); err != nil {
+	if err := tx.StmtContext(ctx, f.prepared[fenceOf]).QueryRowContext(ctx).Scan(&fence); err != nil { //nolint:sqlclosecheck // with the transaction
 		return err
 	}
 	if fence == 0 || fence != f.fence.Load() {
@@ -168,7 +171,7 @@ type batch struct {
 }
 
 func (b *batch) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	return b.tx.StmtContext(ctx, b.prepared[query]).ExecContext(ctx, args...)
+	return b.tx.StmtContext(ctx, b.prepared[query]).ExecContext(ctx, args...) //nolint:sqlclosecheck // with the transaction
 }
 
 func (b *batch) create(ctx context.Context, w *write) error {

@@ -148,6 +148,9 @@ type Store interface {
 	Waiting(ctx context.Context, topic string, values []string, after int64, most int) ([]Waiting, error)
 	// Count returns how many sagas there are of each status.
 	Count(ctx context.Context) (map[string]int, error)
+	// Check looks through all that is kept, which may take minutes, and returns a
+	// fault.Damaged if it does not fit together.
+	Check(ctx context.Context) error
 	// Close writes what is queued. No method may be called after it.
 	Close() error
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -23,22 +24,31 @@ type place struct {
 }
 
 func places(t *testing.T) []place {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "saga.db")
 	all := []place{{
 		name: "sqlite",
-		open: func(t *testing.T) Store { return opened(t)(Open(t.Context(), path)) },
-		run:  func(t *testing.T, statement string) { execute(t, "sqlite", path, statement) },
+		open: func(t *testing.T) Store {
+			t.Helper()
+			return opened(t)(Open(t.Context(), path))
+		},
+		run: func(t *testing.T, statement string) {
+			t.Helper()
+			execute(t, "sqlite", path, statement)
+		},
 	}}
 	address := ""
 	return append(all, place{
 		name: "postgres",
 		open: func(t *testing.T) Store {
+			t.Helper()
 			if address == "" {
 				address = newPostgres(t)
 			}
 			return opened(t)(Connect(t.Context(), address))
 		},
 		run: func(t *testing.T, statement string) {
+			t.Helper()
 			execute(t, "pgx", address+"&search_path=banyan_sagas", statement)
 		},
 	})
@@ -46,6 +56,7 @@ func places(t *testing.T) []place {
 
 // each runs a test with both stores.
 func each(t *testing.T, test func(t *testing.T, p place)) {
+	t.Helper()
 	for _, p := range places(t) {
 		t.Run(p.name, func(t *testing.T) { test(t, p) })
 	}
@@ -90,6 +101,7 @@ func next(s Saga, status string) Saga {
 
 func TestSagaIsKept(t *testing.T) {
 	each(t, func(t *testing.T, p place) {
+		t.Helper()
 		s := acquired(t, p)
 		made := create(t, s, Change{Saga: saga(1), Log: []byte("started")})
 		changed := next(made, "succeeded")
@@ -102,12 +114,12 @@ func TestSagaIsKept(t *testing.T) {
 		}
 		s = p.open(t)
 		got, err := s.Load(t.Context(), made.ID)
-		if err != nil || !reflect.DeepEqual(got, changed) {
+		if err != nil || got.Damage != nil || fmt.Sprint(got) != fmt.Sprint(changed) {
 			t.Errorf("%+v, want %+v: %v", got, changed, err)
 		}
 		lines, err := s.Log(t.Context(), made.N, 0, 10)
 		want := []Line{{Version: 1, At: morning, Text: []byte("started")}, {Version: 2, At: morning.Add(time.Second), Text: []byte("ended")}}
-		if err != nil || !reflect.DeepEqual(lines, want) {
+		if err != nil || fmt.Sprint(lines) != fmt.Sprint(want) {
 			t.Errorf("%+v: %v", lines, err)
 		}
 		if _, err := s.Load(t.Context(), "other"); !errors.Is(err, ErrNotFound) {
@@ -119,6 +131,7 @@ func TestSagaIsKept(t *testing.T) {
 // TestStartedOnce: of sagas with one key, or one id, there is one, however many ask at once.
 func TestStartedOnce(t *testing.T) {
 	each(t, func(t *testing.T, p place) {
+		t.Helper()
 		s := acquired(t, p)
 		const most = 50
 		var mu sync.Mutex
@@ -157,6 +170,7 @@ func TestStartedOnce(t *testing.T) {
 // TestVersion: a change is made to the version that its caller has seen, and of many at once by one.
 func TestVersion(t *testing.T) {
 	each(t, func(t *testing.T, p place) {
+		t.Helper()
 		s := acquired(t, p)
 		made := create(t, s, Change{Saga: saga(1)})
 		var mu sync.Mutex
@@ -188,6 +202,7 @@ func TestVersion(t *testing.T) {
 // TestFence: who was paused while another took over writes nothing.
 func TestFence(t *testing.T) {
 	each(t, func(t *testing.T, p place) {
+		t.Helper()
 		none := p.open(t)
 		if _, _, err := none.Create(t.Context(), Change{Saga: saga(9)}); !errors.Is(err, ErrFenced) {
 			t.Errorf("without a lease: %v", err)
@@ -219,12 +234,13 @@ func TestFence(t *testing.T) {
 // TestDamage: no column of a row can change without being noticed, and other rows are not touched by it.
 func TestDamage(t *testing.T) {
 	each(t, func(t *testing.T, p place) {
+		t.Helper()
 		s := acquired(t, p)
 		create(t, s, Change{Saga: saga(1), Log: []byte("x"), Waits: []Wait{{Topic: "a", Step: "b"}}})
 		create(t, s, Change{Saga: saga(2), Log: []byte("x")})
 		for _, set := range []string{"doc = 'y'", "status = 'succeeded'", "version = 7", "due = 1", "digest = 'd2'", "expires = 7"} {
 			column, _, _ := strings.Cut(set, " ")
-			p.run(t, "CREATE TABLE kept AS SELECT * FROM saga")
+			p.run(t, "CREATE TABLE kept AS SELECT "+columns+", n FROM saga")
 			if column == "doc" && p.name == "sqlite" {
 				set = "doc = x'00'"
 			}
@@ -232,7 +248,7 @@ func TestDamage(t *testing.T) {
 			if _, err := s.Load(t.Context(), "saga-001"); fault.CodeOf(err) != fault.Damaged {
 				t.Errorf("%s: %v", set, err)
 			}
-			all, err := s.Page(t.Context(), nil, 0, 100, 10)
+			all, err := s.Page(t.Context(), []string{"running", "succeeded"}, 0, 100, 10)
 			if err != nil || len(all) != 2 || all[0].Damage == nil || all[1].Damage != nil || all[1].Doc == nil {
 				t.Errorf("%s: %+v %v", set, all, err)
 			}
@@ -252,6 +268,7 @@ func TestDamage(t *testing.T) {
 
 func TestLists(t *testing.T) {
 	each(t, func(t *testing.T, p place) {
+		t.Helper()
 		s := acquired(t, p)
 		for i := range 30 {
 			one := saga(i)
@@ -300,10 +317,11 @@ func TestLists(t *testing.T) {
 
 func TestWaits(t *testing.T) {
 	each(t, func(t *testing.T, p place) {
+		t.Helper()
 		s := acquired(t, p)
 		var all []Saga
 		for i := range 3 {
-			all = append(all, create(t, s, Change{Saga: saga(i), Waits: []Wait{{"paid", fmt.Sprint(i), "settled"}, {"sent", "", "shipped"}}}))
+			all = append(all, create(t, s, Change{Saga: saga(i), Waits: []Wait{{"paid", strconv.Itoa(i), "settled"}, {"sent", "", "shipped"}}}))
 		}
 		found, err := s.Waiting(t.Context(), "paid", []string{"", "1"}, 0, 10)
 		if err != nil || !reflect.DeepEqual(found, []Waiting{{Wait{"paid", "1", "settled"}, all[1].N, all[1].ID}}) {
@@ -335,6 +353,7 @@ func TestWaits(t *testing.T) {
 // TestPurge: what has expired goes in pages, but for what an open parent may want undone.
 func TestPurge(t *testing.T) {
 	each(t, func(t *testing.T, p place) {
+		t.Helper()
 		s := acquired(t, p)
 		for i := range 10 {
 			one := saga(i)
@@ -351,7 +370,7 @@ func TestPurge(t *testing.T) {
 				t.Errorf("%d, want %d: %v", n, want, err)
 			}
 		}
-		left, err := s.Page(t.Context(), nil, 0, 100, 100)
+		left, err := s.Page(t.Context(), []string{"running", "succeeded"}, 0, 100, 100)
 		var ids []string
 		for _, one := range left {
 			ids = append(ids, one.ID)
@@ -369,6 +388,7 @@ func TestPurge(t *testing.T) {
 
 func TestDefinitions(t *testing.T) {
 	each(t, func(t *testing.T, p place) {
+		t.Helper()
 		s := acquired(t, p)
 		d := Definition{Digest: "d1", Name: "checkout", Text: []byte("text")}
 		for range 2 {
@@ -392,6 +412,7 @@ func TestDefinitions(t *testing.T) {
 // TestOneIsRefusedAlone: what cannot be stored does not take others of its transaction with it.
 func TestOneIsRefusedAlone(t *testing.T) {
 	each(t, func(t *testing.T, p place) {
+		t.Helper()
 		s := acquired(t, p)
 		bad := saga(0)
 		// Two waits of one step cannot be.

@@ -416,7 +416,7 @@ type SagaEntry struct {
 	Took *durationpb.Duration `protobuf:"bytes,7,opt,name=took,proto3" json:"took,omitempty"`
 	// Of the answer, HTTP's or gRPC's. 0: none came, or nothing was sent.
 	Status int32 `protobuf:"varint,8,opt,name=status,proto3" json:"status,omitempty"`
-	// What the answer meant (done, pending, aborted, later, attention, unknown), or
+	// What the answer meant (done, pending, aborted, later, away, attention, unknown), or
 	// what happened: started, cancelled, skipped.
 	Outcome string `protobuf:"bytes,9,opt,name=outcome,proto3" json:"outcome,omitempty"`
 	// The beginning of the answer's body.
