@@ -21,13 +21,13 @@ services:
 		command: ${testapp} publish
 		readiness: {http: /healthz}
 		publishes: [order.placed]
-		environment: {LEDGER: "=ledger=", TOPIC: order.placed, LANES: "6", EVERY: 20ms}
+		environment: {LEDGER: "=ledger=", TOPIC: order.placed, LANES: "6", EVERY: =pace=}
 	books:
 		command: ${testapp} outbox
 		readiness: {http: /healthz}
 		publishes: [order.placed]
 		database: {outbox: true}
-		environment: {LEDGER: "=ledger=", TOPIC: order.placed, LANES: "4", EVERY: 20ms}
+		environment: {LEDGER: "=ledger=", TOPIC: order.placed, LANES: "4", EVERY: =pace=}
 	mail:
 		command: ${testapp}
 		readiness: {http: /healthz}
@@ -42,11 +42,20 @@ services:
 			order.placed: {path: /take, timeout: 2s, max_attempts: 3, backoff: {first: 10ms, most: 20ms}}
 `
 
-func startPower(t *testing.T, lie bool) (eventsApp, *lazyDisk) {
+// pace is how long lanes wait between publishes: in a long run mail, which takes one
+// event of a lane at a time, must keep up with them.
+func pace(long bool) string {
+	if long {
+		return "200ms"
+	}
+	return "20ms"
+}
+
+func startPower(t *testing.T, lie, long bool) (eventsApp, *lazyDisk) {
 	t.Helper()
 	a := newEventsApp(t, 10)
 	disk := a.onLazyDisk(t, lie)
-	a.write("banyan.yaml", strings.ReplaceAll(powerFile, "=ledger=", a.ledger))
+	a.write("banyan.yaml", strings.NewReplacer("=ledger=", a.ledger, "=pace=", pace(long)).Replace(powerFile))
 	a.up()
 	return a, disk
 }
@@ -74,8 +83,8 @@ func (a eventsApp) powerFails(t *testing.T, disk *lazyDisk, random *rand.Rand) {
 func TestPowerFails(t *testing.T) {
 	long(t)
 	random := chance(t)
-	a, disk := startPower(t, false)
 	n := rounds(12, 12)
+	a, disk := startPower(t, false, n > 50)
 	for range n {
 		pause(t, time.Duration(100+random.IntN(1200))*time.Millisecond)
 		a.powerFails(t, disk, random)
@@ -97,7 +106,7 @@ func TestPowerFails(t *testing.T) {
 func TestPowerFailsOnADiskThatLies(t *testing.T) {
 	long(t)
 	random := chance(t)
-	a, disk := startPower(t, true)
+	a, disk := startPower(t, true, false)
 	for range 20 {
 		pause(t, time.Second)
 		a.killAll(t)

@@ -22,10 +22,14 @@ func TestBurstIsAbsorbed(t *testing.T) {
 		Timeout:   60 * time.Second,
 		Transport: &http.Transport{MaxIdleConnsPerHost: 1000},
 	}}
-	items := s.products(20)
-	before := map[string]int{}
-	for _, p := range items {
-		before[p.ID] = s.stock(p.ID)
+	items, before := []product{}, map[string]int{}
+	for _, p := range s.products(60) {
+		if n := s.stock(p.ID); n >= customers*each/20 && len(items) < 20 {
+			items, before[p.ID] = append(items, p), n
+		}
+	}
+	if len(items) != 20 {
+		t.Fatalf("only %d products are there in plenty", len(items))
 	}
 	buyers := make([]customer, customers)
 	for n := range buyers {

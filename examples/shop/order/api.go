@@ -22,7 +22,7 @@ func newService(log *slog.Logger, store store, others dependencies) *service {
 	return &service{
 		store:   store,
 		prices:  &prices{catalog: others.catalog, timeout: 2 * time.Second, known: map[string]priced{}},
-		starter: &starter{log: log, store: store, sagas: others.sagas, every: 2 * time.Second},
+		starter: &starter{log: log, store: store, sagas: others.sagas, every: 2 * time.Second, room: make(chan struct{}, startsMost)},
 		waiters: &waiters{most: 12 * time.Second, poll: time.Second, of: map[string][]chan struct{}{}},
 	}
 }
@@ -63,7 +63,7 @@ func (s *service) place(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.starter.start(ctx, o.id)
+	s.starter.soon(ctx, o.id)
 	if o, err = s.wait(r.Context(), o, told); err != nil {
 		return err
 	}

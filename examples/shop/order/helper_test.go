@@ -44,7 +44,7 @@ func openIn(t *testing.T, w *world, path string) *shop {
 	w.mu.Lock()
 	w.order = s.handler
 	w.mu.Unlock()
-	t.Cleanup(func() { w.later.Wait(); _ = db.Close() })
+	t.Cleanup(func() { s.starter.all.Wait(); w.later.Wait(); _ = db.Close() })
 	return s
 }
 

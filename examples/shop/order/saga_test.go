@@ -61,6 +61,7 @@ func TestStartIsMadeUpFor(t *testing.T) {
 			s.set("start", how)
 			s.waiters.most = 0
 			s.place("k1", twoMugs)
+			s.starter.all.Wait()
 			id := s.latest(t).ID
 			s.set("start", "")
 			s = s.restart(t)

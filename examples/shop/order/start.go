@@ -8,6 +8,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"example.com/shop/contract"
@@ -46,16 +48,33 @@ func (s sagas) checkout(ctx context.Context, orderID string) error {
 	return nil
 }
 
-// starter starts the saga of each order that has none: at once, and what was
-// missed because this service or the platform was away, later.
+// startsMost is how many sagas are started at a time.
+const startsMost = 32
+
+// starter starts the saga of each order: soon, and what was missed because this service or the platform was away, later.
 type starter struct {
 	log   *slog.Logger
 	store store
 	sagas sagas
-	every time.Duration
+	every time.Duration // how often it looks for what was missed
+	room  chan struct{}
+
+	all  sync.WaitGroup
+	open atomic.Int64
 }
 
-// start tries it once. What fails is left to run.
+// soon has the saga of an order started, and does not wait for it.
+func (s *starter) soon(ctx context.Context, id string) {
+	s.open.Add(1)
+	s.all.Go(func() {
+		defer s.open.Add(-1)
+		s.room <- struct{}{}
+		defer func() { <-s.room }()
+		s.start(ctx, id)
+	})
+}
+
+// start tries it once.
 func (s *starter) start(ctx context.Context, id string) {
 	err := s.sagas.checkout(ctx, id)
 	if err == nil {
@@ -69,7 +88,9 @@ func (s *starter) start(ctx context.Context, id string) {
 // run looks for what was missed until the context ends.
 func (s *starter) run(ctx context.Context) {
 	for ctx.Err() == nil {
-		s.round(ctx)
+		if s.open.Load() == 0 { // else some of it is about to be started
+			s.round(ctx)
+		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(s.every):
