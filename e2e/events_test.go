@@ -103,7 +103,7 @@ func (a eventsApp) subscribe(stock, late bool) {
 func TestEventsWhateverIsKilled(t *testing.T) {
 	random := chance(t)
 	a := startEvents(t)
-	faults := a.faults(t, random, rounds(18, 30), func(second bool) { a.subscribe(second, second) })
+	faults := a.faults(t, random, rounds(9, 30), func(second bool) { a.subscribe(second, second) })
 	a.settled(60 * time.Second)
 	a.stopPublishing(t)
 	o := a.look(t)

@@ -154,6 +154,7 @@ func (a postgresApp) unseen(up result, password string) {
 // fails keeps the revision before in place and says why. A daemon that dies in the
 // middle loses neither the run nor what is known of runs before.
 func TestPostgresMigrations(t *testing.T) {
+	long(t)
 	a := newPostgresApp(t, `
 name: pgmigrate
 gateway: {listen: ":${port}", routes: [{path: /order, to: order}]}
@@ -222,6 +223,7 @@ func (a *app) kill9() {
 
 // What is wrong with the server is said, holds up nothing else, and is over when it is mended.
 func TestPostgresTroubles(t *testing.T) {
+	long(t)
 	a := newPostgresApp(t, `
 name: pgtrouble
 gateway: {listen: ":${port}", routes: [{path: /order, to: order}, {path: /web, to: web}]}
