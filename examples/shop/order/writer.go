@@ -74,21 +74,22 @@ func (w *writer) commit(group []write) {
 
 // all does the group's work and commits it; each result is what that one alone failed with.
 func (w *writer) all(group []write, results []error) error {
-	tx, err := w.conn.BeginTx(context.Background(), nil)
+	ctx := context.Background()
+	tx, err := w.conn.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
 	for n, job := range group {
-		if _, err := tx.Exec(`SAVEPOINT one`); err != nil {
+		if _, err := tx.ExecContext(ctx, `SAVEPOINT one`); err != nil {
 			return err
 		}
 		if results[n] = job.work(tx); results[n] != nil {
-			if _, err := tx.Exec(`ROLLBACK TO one`); err != nil {
+			if _, err := tx.ExecContext(ctx, `ROLLBACK TO one`); err != nil {
 				return err
 			}
 		}
-		if _, err := tx.Exec(`RELEASE one`); err != nil {
+		if _, err := tx.ExecContext(ctx, `RELEASE one`); err != nil {
 			return err
 		}
 	}
