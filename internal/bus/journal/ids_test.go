@@ -83,8 +83,12 @@ func TestIdsOutliveSegments(t *testing.T) {
 	j.Close()
 	j = open()
 	topic = j.topics[testTopic]
-	if topic.retain(0); topic.segments[0].first < 30 || len(topic.past) < 3 {
-		t.Fatalf("event %d is still there, and %d indexes are", topic.segments[0].first, len(topic.past))
+	topic.retain(0)
+	topic.mu.Lock()
+	first, indexes := topic.segments[0].first, len(topic.past)
+	topic.mu.Unlock()
+	if first < 30 || indexes < 3 {
+		t.Fatalf("event %d is still there, and %d indexes are", first, indexes)
 	}
 	late := event(1 + rand.IntN(10))
 	late.Time = c.now()
@@ -94,9 +98,11 @@ func TestIdsOutliveSegments(t *testing.T) {
 	}
 	c.advance(2 * time.Hour)
 	topic.retain(0)
+	topic.mu.Lock()
 	if len(topic.past) > 0 && topic.past[0].number < topic.segments[0].number {
 		t.Error("an index is kept that nobody needs")
 	}
+	topic.mu.Unlock()
 	late.Time = c.now()
 	if placed, err = j.Publish(t.Context(), testTopic, []engine.Record{late}); err != nil || placed[0].Duplicate {
 		t.Fatalf("%+v, %v: an id was remembered for too long", placed, err)
