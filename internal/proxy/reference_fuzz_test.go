@@ -2,8 +2,13 @@ package proxy
 
 import (
 	"bytes"
+	"regexp"
 	"testing"
 )
+
+// escapedByReference are paths with two slashes first and characters that a URL
+// should not have: net/url writes them escaped. The engine writes them as they came.
+var escapedByReference = regexp.MustCompile("//[^ ]*[^!#-;=?-Z_a-z~ \\[\\]]")
 
 // FuzzDifferential sends the same bytes to the engine and to the reference. What
 // the engine takes for requests the reference must take for the same ones, and
@@ -27,6 +32,9 @@ func FuzzDifferential(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		if low := bytes.ToLower(raw); bytes.Contains(low, []byte("grpc-timeout")) || bytes.Contains(low, []byte("banyan-deadline")) {
 			t.Skip("a limit that the client sets: who is in time is chance")
+		}
+		if escapedByReference.Match(raw) {
+			t.Skip("net/http's client, and so the reference, cannot pass this path on as it was written")
 		}
 		for _, s := range d.sides {
 			for _, diff := range d.compare(t, s, raw) {

@@ -158,6 +158,8 @@ func (c *Coordinator) watch(ctx context.Context, by, id string, after int64, sho
 			if err != nil {
 				return err
 			}
+			// What happened meanwhile comes with the saga as it is then.
+			entries = slices.DeleteFunc(entries, func(e Entry) bool { return e.Version > s.Version })
 			if err := show(s, entries); err != nil {
 				return err
 			}

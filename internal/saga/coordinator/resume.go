@@ -53,12 +53,26 @@ func (t *term) resume() {
 		}
 		t.mu.Unlock()
 	}
+	t.mu.Lock()
+	t.resumed = true
+	clear(t.early)
+	t.mu.Unlock()
 	if count > 0 {
 		t.log.Info("sagas go on", "count", count, "took", time.Since(since))
 	}
 	t.timers.begin()
 	t.waits.begin(t)
 	t.startWaiting()
+}
+
+// hasTurn says that a saga was started in this term: what a page says of it may be
+// old by the time that it is looked at.
+func (t *term) hasTurn(n int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.resumed {
+		t.early[n] = true
+	}
 }
 
 // room waits until fewer than most sagas are at work, and tells whether the term goes on.
@@ -80,7 +94,9 @@ func (t *term) resumeOne(row store.Saga) {
 		return
 	}
 	t.early[row.N] = true
-	if s := t.sagas[row.ID]; s != nil { // somebody wants something of it, and it is not read yet
+	if s := t.sagas[row.ID]; s != nil && s.fresh { // it is being started right now
+		return
+	} else if s != nil { // somebody wants something of it, and it is not read yet
 		s.mailbox = append([]letter{{event: machine.Resumed{}}}, s.mailbox...)
 		t.begin(s)
 		return

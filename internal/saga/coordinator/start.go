@@ -123,7 +123,7 @@ func (s *saga) fill(r request, state machine.State, now time.Time) (err error) {
 	row.ID, row.Name, row.Digest, row.Status, row.Version = r.id, r.name, state.Digest, string(state.Status), 1
 	row.By, row.Key, row.Created, row.Updated = r.by, r.key, now, now
 	row.Asked = asked(r)
-	s.state, s.waits, s.loaded = state, state.Waits(), true
+	s.state, s.waits, s.loaded, s.fresh = state, state.Waits(), true, true
 	row.Due, row.Expires = s.times(state)
 	return nil
 }
@@ -136,6 +136,7 @@ func (t *term) create(s *saga, effects []machine.Effect) (store.Saga, error) {
 	t.fenced(err)
 	if made {
 		crashpoint.Pass(crashpoint.SagaStarted)
+		t.hasTurn(row.N)
 		s.row = row
 		t.timers.set(s.id, row.Due)
 		t.waits.changed(t, s, nil)

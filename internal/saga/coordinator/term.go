@@ -34,6 +34,7 @@ type term struct {
 	// before it was due.
 	behind, until int64
 	early         map[int64]bool
+	resumed       bool      // all that was open had its turn
 	roomy         sync.Cond // on mu: something became idle or ended
 	closed        bool      // nothing begins any more
 }
@@ -41,7 +42,8 @@ type term struct {
 // saga is one that is in memory. What work alone uses needs no lock: it runs once
 // at a time for a saga.
 type saga struct {
-	id string
+	id    string
+	fresh bool // it was started in this term
 
 	// Guarded by term.mu.
 	mailbox []letter

@@ -261,5 +261,8 @@ func (f *file) Purge(ctx context.Context, by time.Time, most int) (int, error) {
 		}
 		return nil
 	})
-	return int(deleted), err
+	if err != nil {
+		return 0, err // the write may yet be under way
+	}
+	return int(deleted), nil
 }
