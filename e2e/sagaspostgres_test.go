@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,7 +23,8 @@ func TestSagasWhenPostgresCrashes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := upSagas(t, p.app, sagasFile+string(server)+"saga_store: postgres\n")
+	file := strings.Replace(sagasFile, "name: sagas\n", "name: crashes\n", 1) // each has databases of its own on the server
+	a := upSagas(t, p.app, file+string(server)+"saga_store: postgres\n")
 	crash := func(away time.Duration) {
 		if err := p.server.Crash(); err != nil {
 			t.Fatal(err)
@@ -39,8 +41,8 @@ func TestSagasWhenPostgresCrashes(t *testing.T) {
 	started := make(chan struct{}, sagas)
 	for n := range ids {
 		starters.Go(func() {
+			defer func() { started <- struct{}{} }() // also when it fails
 			ids[n] = a.startWhatever(t, "crash-"+strconv.Itoa(n), time.Duration(n)*100*time.Millisecond)
-			started <- struct{}{}
 		})
 	}
 	for range sagas / 6 {
