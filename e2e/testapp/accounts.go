@@ -65,33 +65,51 @@ func requestOf(r *http.Request) (q request, err error) {
 	return q, json.NewDecoder(r.Body).Decode(&q.order)
 }
 
-// apply does what a request asks for, once.
+// apply does what a request asks for, once. That it says no is kept like any other
+// answer: a late copy of the request must hear it, too, whatever there is by then.
 func (q *request) apply() (answer string, err error) {
 	db, err := accounts()
 	if err != nil {
 		return "", err
 	}
-	return once(context.Background(), db, q.key, func(tx *sql.Tx) (string, error) {
-		if q.op == "do" && q.order.No == q.step {
-			return "", fmt.Errorf("%w: I do not want to", errNo)
+	answer, err = once(context.Background(), db, q.key, q.move)
+	if why, no := strings.CutPrefix(answer, refusal); no {
+		return "", fmt.Errorf("%w: %s", errNo, why)
+	}
+	return answer, err
+}
+
+// refusal begins an answer that says no.
+const refusal = "no: "
+
+func (q *request) move(tx *sql.Tx) (string, error) {
+	from, to := q.order.From, "to"
+	if q.op == "undo" {
+		var did sql.NullString
+		err := tx.QueryRow(`SELECT answer FROM barrier WHERE key = ?`, q.saga+"/"+q.step+"/do").Scan(&did) //nolint:noctx // short
+		if err != nil || strings.HasPrefix(did.String, refusal) {
+			return "null", err // there is nothing to undo
 		}
-		from, to := q.order.From, "to"
+		from, to = to, from
+	} else if q.order.No == q.step {
+		return refusal + "I do not want to", nil
+	}
+	result, err := tx.Exec(`UPDATE account SET n = n - ?1 WHERE name = ?2 AND n >= ?1`, q.order.N, from) //nolint:noctx // short
+	if err != nil {
+		return "", err
+	}
+	if moved, err := result.RowsAffected(); err != nil || moved == 0 {
+		why := fmt.Sprintf("there are less than %d of %s", q.order.N, from)
 		if q.op == "undo" {
-			from, to = to, from
+			return "", errors.Join(fmt.Errorf("%w: %s", errNo, why), err)
 		}
-		result, err := tx.Exec(`UPDATE account SET n = n - ?1 WHERE name = ?2 AND n >= ?1`, q.order.N, from) //nolint:noctx // short
-		if err != nil {
-			return "", err
-		}
-		if moved, err := result.RowsAffected(); err != nil || moved == 0 {
-			return "", errors.Join(fmt.Errorf("%w: there are less than %d of %s", errNo, q.order.N, from), err)
-		}
-		_, err = tx.Exec(`UPDATE account SET n = n + ? WHERE name = ?`, q.order.N, to) //nolint:noctx // short
-		if err == nil {
-			_, err = tx.Exec(`INSERT INTO entry VALUES (?, ?, ?, ?, ?)`, q.saga, q.step, q.op, q.order.From, q.order.N) //nolint:noctx // short
-		}
-		return fmt.Sprintf(`{"moved": %d}`, q.order.N), err
-	})
+		return refusal + why, err
+	}
+	_, err = tx.Exec(`UPDATE account SET n = n + ? WHERE name = ?`, q.order.N, to) //nolint:noctx // short
+	if err == nil {
+		_, err = tx.Exec(`INSERT INTO entry VALUES (?, ?, ?, ?, ?)`, q.saga, q.step, q.op, q.order.From, q.order.N) //nolint:noctx // short
+	}
+	return fmt.Sprintf(`{"moved": %d}`, q.order.N), err
 }
 
 // once is the recipe of docs/sagas.md.
