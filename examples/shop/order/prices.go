@@ -5,18 +5,25 @@ import (
 	"errors"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"example.com/shop/contract"
 )
 
-// pricesLast is how long a price that was asked for counts. It lets a burst of orders ask a few times, not once each.
-const pricesLast = 2 * time.Second
+// How long a price that was asked for counts: a burst of orders asks a few times, not once each. While it is being asked for
+// anew, and when catalog does not answer, an older one does.
+const (
+	pricesLast  = 2 * time.Second
+	pricesServe = time.Minute
+)
 
 // prices asks catalog what things cost. It changes nothing there.
 type prices struct {
 	catalog *contract.Client
 	timeout time.Duration
+
+	asking atomic.Bool
 
 	mu    sync.Mutex
 	known map[string]priced
@@ -29,16 +36,27 @@ type priced struct {
 
 // apply puts names, prices and the total into an order.
 func (p *prices) apply(ctx context.Context, o *order) error {
-	if p.fill(o, time.Now()) {
+	now := time.Now()
+	old := now.Add(pricesLast - pricesServe)
+	if p.fill(o, now) {
 		return nil
 	}
-	if err := p.ask(ctx, o); err != nil {
-		return err
+	first := p.asking.CompareAndSwap(false, true)
+	if !first && p.fill(o, old) {
+		return nil
 	}
-	if !p.fill(o, time.Time{}) {
+	err := p.ask(ctx, o)
+	if first {
+		p.asking.Store(false)
+	}
+	switch {
+	case p.fill(o, old): // also where catalog does not answer
+		return nil
+	case err != nil:
+		return err
+	default:
 		return unavailable("catalog")
 	}
-	return nil
 }
 
 // fill puts prices into an order that are known and count at a time, and tells whether all do.
