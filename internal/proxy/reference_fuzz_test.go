@@ -8,7 +8,7 @@ import (
 
 // escapedByReference are paths with two slashes first and characters that a URL
 // should not have: net/url writes them escaped. The engine writes them as they came.
-var escapedByReference = regexp.MustCompile("//[^ ]*[^!#-;=?-Z_a-z~ \\[\\]]")
+var escapedByReference = regexp.MustCompile("//[^ ]*[\\x00-\\x1f\"<>\\\\^`{|}\\x7f-\\x{10ffff}]")
 
 // FuzzDifferential sends the same bytes to the engine and to the reference. What
 // the engine takes for requests the reference must take for the same ones, and
