@@ -51,15 +51,22 @@ func (b *bench) consume(ctx context.Context) ([]rate, error) {
 	for round := range b.rounds {
 		for i := range list {
 			c := (round + i) % len(list)
-			took, err := list[c].drain(ctx, n)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", list[c].name, err)
+			if b.failed[list[c].name] {
+				continue
 			}
-			samples[c] = append(samples[c], float64(n)/took.Seconds())
+			took, err := list[c].drain(ctx, n)
+			if err == nil {
+				samples[c] = append(samples[c], float64(n)/took.Seconds())
+			} else if err := b.broke(list[c].name, err); err != nil {
+				return nil, err
+			}
 		}
 	}
 	var rates []rate
 	for i, c := range list {
+		if len(samples[i]) == 0 {
+			continue
+		}
 		rates = append(rates, rate{c.name, median(samples[i]), slices.Min(samples[i]), slices.Max(samples[i])})
 	}
 	return rates, nil

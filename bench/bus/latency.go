@@ -42,14 +42,21 @@ func (b *bench) latency(ctx context.Context, perSecond int) (latencyOutcome, err
 		}
 		for i := range names {
 			name := names[(round+i)%len(names)]
-			ack, push, err := b.latencyOf(ctx, open[name], perSecond)
-			if err != nil {
-				return o, fmt.Errorf("%s: %w", name, err)
+			if b.failed[name] {
+				continue
 			}
-			acks[name], pushes[name] = append(acks[name], ack), append(pushes[name], push)
+			ack, push, err := b.latencyOf(ctx, open[name], perSecond)
+			if err == nil {
+				acks[name], pushes[name] = append(acks[name], ack), append(pushes[name], push)
+			} else if err := b.broke(name, err); err != nil {
+				return o, err
+			}
 		}
 	}
 	for _, name := range names {
+		if len(acks[name]) == 0 {
+			continue
+		}
 		o.Figures = append(o.Figures, latencyFigure{name, middle(acks[name]), middle(pushes[name])})
 	}
 	return o, nil

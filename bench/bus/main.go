@@ -94,7 +94,7 @@ func run(args []string) (err error) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return err
 	}
-	b := &bench{options: o, dir: dir}
+	b := &bench{options: o, dir: dir, failed: map[string]bool{}}
 	defer func() { err = errors.Join(err, b.close()) }()
 	if err := b.open(ctx); err != nil {
 		return err

@@ -72,7 +72,15 @@ type rabbitPublisher struct {
 }
 
 func (s *rabbitServer) publisher(_ context.Context, bytes int) (publisher, error) {
-	ch, err := s.conns[s.next.Add(1)%rabbitConns].Channel()
+	i := s.next.Add(1) % rabbitConns
+	if s.conns[i].IsClosed() {
+		conn, err := amqp.Dial("amqp://" + s.Addr)
+		if err != nil {
+			return nil, err
+		}
+		s.conns[i] = conn
+	}
+	ch, err := s.conns[i].Channel()
 	if err != nil {
 		return nil, err
 	}

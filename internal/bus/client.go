@@ -26,6 +26,10 @@ const (
 	errorKept    = 500
 )
 
+// connsKept to a service that are not in use: as many as a subscription may have
+// deliveries in flight, as each would dial anew otherwise.
+const connsKept = 1000
+
 // client posts events to services.
 type client struct {
 	http *http.Client
@@ -39,8 +43,7 @@ type client struct {
 func newTransport() *http.Transport {
 	return &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
-		MaxIdleConns:        1024,
-		MaxIdleConnsPerHost: 64,
+		MaxIdleConnsPerHost: connsKept,
 		IdleConnTimeout:     90 * time.Second,
 		DisableCompression:  true,
 	}

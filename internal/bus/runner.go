@@ -106,15 +106,29 @@ func (r *runner) stop(grace time.Duration) {
 
 // do changes the flow and carries out what follows.
 func (r *runner) do(change func(*flow.Flow, time.Time)) {
+	r.advance(func(f *flow.Flow, now time.Time) bool {
+		change(f, now)
+		return false
+	})
+}
+
+// advance is do for a caller that may make a delivery itself: if change says that it
+// is free, it is given one of those that follow, if there is any. That spares a
+// goroutine, whose stack grows anew with each request.
+func (r *runner) advance(change func(*flow.Flow, time.Time) (free bool)) (next flow.Delivery, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
-	change(r.flow, now)
+	free := change(r.flow, now)
 	if r.ending {
-		return
+		return next, false
 	}
 	step := r.flow.Advance(now)
 	for _, d := range step.Send {
+		if free && !ok {
+			next, ok = d, true
+			continue
+		}
 		r.wg.Go(func() { r.deliver(d) })
 	}
 	if len(step.Load) > 0 {
@@ -130,6 +144,7 @@ func (r *runner) do(change func(*flow.Flow, time.Time)) {
 	if r.quit || r.drained && r.flow.Stat(now).Open == 0 {
 		r.over.Do(func() { close(r.idle) })
 	}
+	return next, ok
 }
 
 func (r *runner) wakeAt(now, at time.Time) {
@@ -253,17 +268,25 @@ func (r *runner) loaded(f *flow.Flow, places []engine.Position, records []engine
 	}
 }
 
-// deliver makes one delivery and sees to what follows from it.
+// deliver makes a delivery, and others as long as one follows.
 func (r *runner) deliver(d flow.Delivery) {
+	for more := true; more; {
+		d, more = r.deliverOne(d)
+	}
+}
+
+// deliverOne makes one delivery and sees to what follows from it, apart from the
+// delivery that it returns.
+func (r *runner) deliverOne(d flow.Delivery) (next flow.Delivery, more bool) {
 	a := r.client.post(r.ctx, r.send(d))
 	if r.ctx.Err() != nil && a.outcome != flow.Done {
-		return // it will be made again
+		return next, false // it will be made again
 	}
 	if a.outcome == flow.Done {
 		r.sink.delivered(r.ctx, d)
 	}
 	var verdict flow.Verdict
-	r.do(func(f *flow.Flow, now time.Time) {
+	next, more = r.advance(func(f *flow.Flow, now time.Time) bool {
 		verdict = f.Answer(now, d.Position, a.outcome, a.after)
 		switch {
 		case a.outcome == flow.Done:
@@ -273,11 +296,13 @@ func (r *runner) deliver(d flow.Delivery) {
 		case !verdict.Dead:
 			r.sink.troubled(d, verdict, a)
 		}
+		return !verdict.Dead
 	})
 	crashpoint.Pass(crashpoint.DeliverAnswered)
 	if verdict.Dead {
 		r.bury(d, verdict, a)
 	}
+	return next, more
 }
 
 // bury lets the record's key go on when its dead letter is durable.
