@@ -88,6 +88,7 @@ test-portable: ## what must work off Linux: it compiles, and the packages that t
 .PHONY: e2e
 e2e: ## end-to-end tests of the real binary and the shop (long)
 	BANYAN_E2E=full $(GO) test -count=1 -timeout 20m $(TESTFLAGS) ./e2e/...
+	BANYAN_E2E=full $(GO) test -count=1 -timeout 5m -run 'TestGRPCInterop|TestIdleConnectionMemory|TestSlowReaderMemory' $(TESTFLAGS) ./internal/proxy
 
 .PHONY: nats-server
 nats-server: ## build bin/nats-server, which tests of the bus want (without it they are skipped)
@@ -122,8 +123,8 @@ test-power: ## an app on a file system that loses what was not synced, again and
 	BANYAN_E2E=long $(GO) test -count=1 -timeout 20m -run TestPowerFails -v $(TESTFLAGS) ./e2e
 
 .PHONY: soak-sagas
-soak-sagas: ## sagas under faults for ROUNDS faults (200; about 15 minutes); the seed is printed, and BANYAN_E2E_SEED sets it
-	BANYAN_E2E=long BANYAN_E2E_ROUNDS=$(or $(ROUNDS),200) $(GO) test -count=1 -timeout 6h -run TestSagasWhateverFails -v $(TESTFLAGS) ./e2e
+soak-sagas: ## sagas under faults for ROUNDS faults (200; about 15 minutes), started in LANES at a time (5); the seed is printed, and BANYAN_E2E_SEED sets it
+	BANYAN_E2E=long BANYAN_E2E_ROUNDS=$(or $(ROUNDS),200) BANYAN_E2E_LANES=$(or $(LANES),5) $(GO) test -count=1 -timeout 6h -run TestSagasWhateverFails -v $(TESTFLAGS) ./e2e
 
 .PHONY: e2e-setup
 e2e-setup: ## get what the browser tests need (needs npm and a Chromium; without them they are skipped)

@@ -57,9 +57,7 @@ var interopCases = []string{
 // TestGRPCInterop runs grpc's own interoperability client against its server,
 // through an edge, a gateway, and a gateway that speaks TLS.
 func TestGRPCInterop(t *testing.T) {
-	if testing.Short() {
-		t.Skip("skipped: it builds grpc's interop programs")
-	}
+	isLong(t, "builds grpc's interop programs")
 	dir, err := filepath.Abs("../../tools/interop")
 	if err != nil {
 		t.Fatal(err)

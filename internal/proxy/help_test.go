@@ -2,12 +2,21 @@ package proxy
 
 import (
 	"net"
+	"os"
 	"slices"
 	"testing"
 
 	"github.com/banyanrun/banyan/internal/link"
 	"github.com/banyanrun/banyan/internal/route"
 )
+
+// isLong skips a test that takes long, for the reason given, unless the whole is wanted.
+func isLong(t *testing.T, why string) {
+	t.Helper()
+	if os.Getenv("BANYAN_E2E") != "full" {
+		t.Skip("skipped: it " + why + " (make e2e runs it)")
+	}
+}
 
 func mustListen(tb testing.TB) net.Listener {
 	tb.Helper()

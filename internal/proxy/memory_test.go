@@ -100,9 +100,7 @@ func patientGateway(t *testing.T, proto route.Protocol, size int) (*rig, string)
 // that its answers needed is left. The clients and the instance are processes of
 // their own: what grows is the engine.
 func TestIdleConnectionMemory(t *testing.T) {
-	if testing.Short() {
-		t.Skip("opens 20,000 connections")
-	}
+	isLong(t, "opens 20,000 connections")
 	for _, c := range []struct {
 		name  string
 		order crowdOrder
@@ -151,9 +149,7 @@ const (
 // of its instance's, the exchange and its task; the rest waits in the kernel and
 // in the instance.
 func TestSlowReaderMemory(t *testing.T) {
-	if testing.Short() {
-		t.Skip("holds hundreds of slow readers")
-	}
+	isLong(t, "holds hundreds of slow readers")
 	const most = loop.HighWater + loop.Large/2 + 2*loop.Small
 	for _, proto := range []route.Protocol{route.HTTP1, route.H2C} {
 		t.Run(string(proto), func(t *testing.T) {
