@@ -136,7 +136,7 @@ func (a eventsApp) faults(t *testing.T, random *rand.Rand, n int, change func(se
 	count := map[string]int{}
 	instances, killed := 0, map[string]int{}
 	for round := range n {
-		pause(t, time.Duration(200+random.IntN(900))*time.Millisecond)
+		pause(t, between(t)+time.Duration(200+random.IntN(900))*time.Millisecond)
 		if round == n/3 || round == 2*n/3 {
 			change(round == 2*n/3)
 			a.reapply(t)

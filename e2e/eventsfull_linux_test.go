@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -32,7 +33,7 @@ services:
 // read and delivered, and when there is room again all goes on by itself.
 func TestEventsOnAFullDisk(t *testing.T) {
 	a := newEventsApp(t, 0)
-	a.smallDisk(t)
+	a.smallDisk(t, 40<<20)
 	a.write("banyan.yaml", strings.ReplaceAll(fullFile, "=ledger=", a.ledger))
 	a.up()
 	url := a.banyanURL() + "/v1/topics/" + eventsTopic
@@ -82,8 +83,8 @@ func TestEventsOnAFullDisk(t *testing.T) {
 	a.drained(t)
 }
 
-// smallDisk gives the app's state a disk of its own.
-func (a eventsApp) smallDisk(t *testing.T) {
+// smallDisk gives the app's state a disk of its own, of so many bytes beside Banyan's program.
+func (a eventsApp) smallDisk(t *testing.T, size int64) {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("skipped: only root can make a small disk")
@@ -96,12 +97,13 @@ func (a eventsApp) smallDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d,mode=755", banyan.Size()+40<<20)); err != nil {
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d,mode=755", banyan.Size()+size)); err != nil {
 		absent(t, fmt.Sprintf("no file system can be mounted here: %v", err))
 	}
 	t.Cleanup(func() {
 		a.cleanUp() // the disk can go when nothing runs on it
-		if err := syscall.Unmount(dir, 0); err != nil {
+		// A process that has ended may not have closed its files yet.
+		if err := until(context.Background(), 5*time.Second, func() error { return syscall.Unmount(dir, 0) }); err != nil {
 			t.Error(err)
 		}
 	})

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 )
 
 // full reports whether nothing may be skipped for want of a program.
@@ -32,6 +33,20 @@ func rounds(quick, long int) int {
 		return quick
 	}
 	return long
+}
+
+// between is how much more time there is between two faults, for more work per fault.
+func between(t *testing.T) time.Duration {
+	t.Helper()
+	text := os.Getenv("BANYAN_E2E_BETWEEN")
+	if text == "" {
+		return 0
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 // how says how a person gets a program that a test needs.

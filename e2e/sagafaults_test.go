@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -17,17 +18,18 @@ import (
 // services that behave badly (testapp's move). order starts them.
 const sagaFaultsFile = `
 name: sagafaults
+gateway: {listen: ":${port}", routes: [{path: /front, to: order}]}
 services:
 	order:
 		command: ${testapp} start
 		readiness: {http: /healthz}
 		database: {}
-		environment: {LEDGER: "=ledger=", LANES: "5", EVERY: 60ms, START: "0", SAGAS: "checkout checkout hasty family"}
+		environment: {LEDGER: "=ledger=", LANES: "=lanes=", EVERY: 60ms, START: "0", SAGAS: "checkout checkout hasty family"}
 	inventory:
 		command: ${testapp}
 		readiness: {http: /healthz}
 		database: {}
-		environment: {LEDGER: "=ledger=", START: "=stock="}
+		environment: {LEDGER: "=ledger=", START: "1000000", SCARCE: "=scarce="}
 	payment:
 		command: ${testapp}
 		replicas: 2
@@ -73,7 +75,8 @@ var sagaSteps = map[string]map[string]string{
 // processes are killed, at places with a name and at any time, and stopped. Each
 // saga that was acknowledged ends done, undone, or needs a person for a reason that
 // is true; each effect is there once; nothing is lost from the books.
-// BANYAN_E2E_ROUNDS says how many faults there are, BANYAN_E2E_SEED which.
+// BANYAN_E2E_ROUNDS says how many faults there are, BANYAN_E2E_SEED which, and
+// BANYAN_E2E_LANES how many sagas are started at a time.
 func TestSagasWhateverFails(t *testing.T) {
 	long(t)
 	random := chance(t)
@@ -107,12 +110,16 @@ func TestPowerFailsDuringSagas(t *testing.T) {
 // sagaFaults is an app of sagaFaultsFile.
 type sagaFaults struct {
 	eventsApp
-	stock int // of each thing
+	scarce int // of the things of which there are few
 }
 
 func newSagaFaults(t *testing.T, faults int) sagaFaults {
 	t.Helper()
-	a := sagaFaults{newEventsApp(t, 5), 40 + 10*faults} // it runs out for some
+	lanes, err := strconv.Atoi(cmp.Or(os.Getenv("BANYAN_E2E_LANES"), "5"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := sagaFaults{newEventsApp(t, lanes), 40 + 10*faults}
 	a.define(false)
 	return a
 }
@@ -120,7 +127,7 @@ func newSagaFaults(t *testing.T, faults int) sagaFaults {
 // define writes the app file, with one or another definition of the sagas.
 func (a sagaFaults) define(second bool) {
 	patience := map[bool]string{false: "50m", true: "40m"}[second]
-	a.write("banyan.yaml", strings.NewReplacer("=ledger=", a.ledger, "=stock=", strconv.Itoa(a.stock),
+	a.write("banyan.yaml", strings.NewReplacer("=ledger=", a.ledger, "=lanes=", strconv.Itoa(a.lanes), "=scarce=", strconv.Itoa(a.scarce),
 		"=move=", `path: /move, body: input`,
 		"=patient=", `timeout: 500ms, retry: {first: 20ms, most: 200ms, for: `+patience+`}`,
 		"=hasty=", `timeout: 500ms, retry: {first: 10ms, most: 100ms, for: 300ms}`).Replace(sagaFaultsFile))
@@ -132,12 +139,13 @@ func (a sagaFaults) judge(t *testing.T) string {
 	a.settled(60 * time.Second)
 	a.stopPublishing(t)
 	a.touch("calm")
-	o := sagaOracle{app: a.eventsApp, t: t, stock: a.stock}
+	o := sagaOracle{app: a.eventsApp, t: t, scarce: a.scarce}
 	o.over(90 * time.Second)
 	o.attention()
 	a.touch("mended")
 	o.mend()
 	o.over(60 * time.Second)
+	pause(t, 2*time.Second) // copies of requests come up to 1.5 s later
 	o.look()
 	t.Run("started", o.started)
 	t.Run("ended", o.ended)

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -49,7 +50,7 @@ func TestSagasInPostgres(t *testing.T) {
 
 func (a sagasApp) done(t *testing.T) {
 	id := a.start(t, sagaInput{Order: "1"})
-	again := ask(t, http.MethodPost, a.url+"/checkout", sagaInput{Order: "1"}, "Idempotency-Key", "1")
+	again := ask(t, http.MethodPost, a.url+"/checkout", json.RawMessage(`{"settled": false, "order": "1"}`), "Idempotency-Key", "1")
 	if again.status != http.StatusOK || !strings.Contains(string(again.body), id) || again.header.Get("Location") != "/v1/sagas/"+id {
 		t.Errorf("the same again: %s", again)
 	}
@@ -111,7 +112,8 @@ func (a sagasApp) refusals(t *testing.T) {
 	}
 }
 
-// The bank says no: what was done before is undone, and nothing else.
+// The bank says no: what was done before is undone, and what the bank was asked for,
+// in case that a copy of it is still on its way; and nothing else.
 func (a sagasApp) undone(t *testing.T) {
 	a.mood("bank", "abort")
 	id := a.start(t, sagaInput{Order: "undone"})
@@ -120,11 +122,21 @@ func (a sagasApp) undone(t *testing.T) {
 	if got, want := keys(a.steps("stock", id)), []string{"reserve/do", "reserve/undo"}; !slices.Equal(got, want) {
 		t.Errorf("stock got %q, want %q", got, want)
 	}
-	if got := keys(a.steps("bank", id)); !slices.Equal(got, []string{"charge/do"}) {
-		t.Errorf("bank got %q: it had done nothing, and has nothing to undo", got)
+	bank := a.steps("bank", id)
+	if got, want := keys(bank), []string{"charge/do", "charge/undo"}; !slices.Equal(got, want) || bank[1].Body != `{"charged":null}` {
+		t.Errorf("bank got %+v, want %q", bank, want)
 	}
-	if s := a.show(t, id); !strings.Contains(s.Reason, "charge") {
-		t.Errorf("the reason is %q", s.Reason)
+	if got := a.steps("front", id); len(got) > 0 {
+		t.Errorf("front got %+v", got)
+	}
+	if s, want := a.show(t, id), "the step charge was refused: not with us"; s.Reason != want {
+		t.Errorf("the reason is %q, want %q", s.Reason, want)
+	}
+	text := a.must("saga", "show", id).out
+	for _, row := range []string{`charge +undone +1`, `charge +do +1 +POST bank /charge/step +409 .* aborted +"not with us`, `charge +undo +1 +POST bank /refund/step +404`} {
+		if !regexp.MustCompile(row).MatchString(text) {
+			t.Errorf("no %s in\n%s", row, text)
+		}
 	}
 }
 

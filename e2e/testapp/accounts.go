@@ -24,15 +24,22 @@ const accountsSQL = `
 	CREATE TABLE IF NOT EXISTS entry (saga TEXT NOT NULL, step TEXT NOT NULL, op TEXT NOT NULL, name TEXT NOT NULL, n INTEGER NOT NULL);
 	CREATE TABLE IF NOT EXISTS barrier (key TEXT PRIMARY KEY, answer TEXT, at TEXT NOT NULL DEFAULT (datetime('now')));
 	INSERT INTO account WITH RECURSIVE c (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM c WHERE n < 9)
-		SELECT 'from' || n, ? FROM c UNION ALL SELECT 'to', 0 WHERE true ON CONFLICT DO NOTHING`
+		SELECT 'from' || n, CASE WHEN n < 8 THEN ?1 ELSE ?2 END FROM c UNION ALL SELECT 'to', 0 WHERE true ON CONFLICT DO NOTHING`
 
-// accounts is the service's database. $START is in each account that things come from.
+// accounts is the service's database. $START is in each account that things come
+// from, but for two that have $SCARCE.
 var accounts = sync.OnceValues(func() (*sql.DB, error) {
 	start, err := strconv.Atoi(os.Getenv("START"))
 	if err != nil {
 		return nil, err
 	}
-	return openDatabase(accountsSQL, start)
+	scarce := start
+	if text := os.Getenv("SCARCE"); text != "" {
+		if scarce, err = strconv.Atoi(text); err != nil {
+			return nil, err
+		}
+	}
+	return openDatabase(accountsSQL, start, scarce)
 })
 
 var (
@@ -65,45 +72,33 @@ func requestOf(r *http.Request) (q request, err error) {
 	return q, json.NewDecoder(r.Body).Decode(&q.order)
 }
 
-// apply does what a request asks for, once. That it says no is kept like any other
-// answer: a late copy of the request must hear it, too, whatever there is by then.
+// apply does what a request asks for, once. That it says no is not kept: the undo
+// that follows takes care of copies of the request.
 func (q *request) apply() (answer string, err error) {
 	db, err := accounts()
 	if err != nil {
 		return "", err
 	}
-	answer, err = once(context.Background(), db, q.key, q.move)
-	if why, no := strings.CutPrefix(answer, refusal); no {
-		return "", fmt.Errorf("%w: %s", errNo, why)
-	}
-	return answer, err
+	return once(context.Background(), db, q.key, q.move)
 }
 
-// refusal begins an answer that says no.
-const refusal = "no: "
+// final tells whether nothing can undo the step: there a no must be one for good.
+func (q *request) final() bool { return q.step == "ship" || q.step == "pack" }
 
 func (q *request) move(tx *sql.Tx) (string, error) {
+	if q.op == "do" && q.order.No == q.step {
+		return "", fmt.Errorf("%w: I do not want to", errNo)
+	}
 	from, to := q.order.From, "to"
 	if q.op == "undo" {
-		var did sql.NullString
-		err := tx.QueryRow(`SELECT answer FROM barrier WHERE key = ?`, q.saga+"/"+q.step+"/do").Scan(&did) //nolint:noctx // short
-		if err != nil || strings.HasPrefix(did.String, refusal) {
-			return "null", err // there is nothing to undo
-		}
 		from, to = to, from
-	} else if q.order.No == q.step {
-		return refusal + "I do not want to", nil
 	}
 	result, err := tx.Exec(`UPDATE account SET n = n - ?1 WHERE name = ?2 AND n >= ?1`, q.order.N, from) //nolint:noctx // short
 	if err != nil {
 		return "", err
 	}
 	if moved, err := result.RowsAffected(); err != nil || moved == 0 {
-		why := fmt.Sprintf("there are less than %d of %s", q.order.N, from)
-		if q.op == "undo" {
-			return "", errors.Join(fmt.Errorf("%w: %s", errNo, why), err)
-		}
-		return refusal + why, err
+		return "", errors.Join(fmt.Errorf("%w: there are less than %d of %s", errNo, q.order.N, from), err)
 	}
 	_, err = tx.Exec(`UPDATE account SET n = n + ? WHERE name = ?`, q.order.N, to) //nolint:noctx // short
 	if err == nil {
@@ -189,6 +184,10 @@ func move(w http.ResponseWriter, r *http.Request) {
 		<-time.After(soon)
 	case n < 180: // it comes once more, some time later
 		time.AfterFunc(soon, func() { _, _ = q.apply() })
+	case n >= 320 && n < 340 && q.op == "do" && !q.final(): // no; and when it comes once more it is done
+		time.AfterFunc(soon, func() { _, _ = q.apply() })
+		reply(w, "", fmt.Errorf("%w: not now", errNo))
+		return
 	}
 	answer, err := q.apply()
 	switch {

@@ -16,7 +16,7 @@ var stepping sync.Mutex
 
 // step is the handler of a saga's steps. It notes each request in the file
 // SERVICE.steps of the directory $LEDGER, and answers as the file SERVICE.mood says:
-// abort, refuse, later (202, and who asks gets 200), or hold (no answer while it says so).
+// abort (and an undo finds nothing), refuse, later (202, and who asks gets 200), or hold (no answer while it says so).
 func step(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err == nil {
@@ -36,6 +36,10 @@ func step(w http.ResponseWriter, r *http.Request) {
 	}
 	switch stepMood() {
 	case "abort":
+		if strings.HasSuffix(r.Header.Get("Idempotency-Key"), "/undo") {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
 		w.Header().Set("Banyan-Outcome", "abort")
 		http.Error(w, "not with us", http.StatusConflict)
 		return

@@ -11,6 +11,7 @@ import (
 	"github.com/banyanrun/banyan/internal/fault"
 	"github.com/banyanrun/banyan/internal/saga/coordinator"
 	"github.com/banyanrun/banyan/internal/saga/machine"
+	"github.com/banyanrun/banyan/internal/saga/store"
 	"github.com/banyanrun/banyan/internal/serviceapi"
 )
 
@@ -64,6 +65,7 @@ func TestSagaRefusal(t *testing.T) {
 		{fault.New(fault.Unavailable, "x: %w", coordinator.ErrBusy), serviceapi.SagasAbsent},
 		{fault.New(fault.Damaged, "x"), serviceapi.SagasStopped},
 		{fault.New(fault.Unavailable, "x"), serviceapi.SagasStopped},
+		{fault.New(fault.Unavailable, "%w", store.ErrFull), serviceapi.SagasFull},
 		{fault.New(fault.Invalid, "x"), serviceapi.SagaInvalid},
 	} {
 		p, ok := errors.AsType[*serviceapi.Problem](sagaRefusal(c.err))

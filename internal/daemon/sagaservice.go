@@ -12,6 +12,7 @@ import (
 	"github.com/banyanrun/banyan/internal/fault"
 	"github.com/banyanrun/banyan/internal/saga/coordinator"
 	"github.com/banyanrun/banyan/internal/saga/machine"
+	"github.com/banyanrun/banyan/internal/saga/store"
 	"github.com/banyanrun/banyan/internal/serviceapi"
 )
 
@@ -199,8 +200,11 @@ func sagaRefusal(err error) error {
 			return &serviceapi.Problem{Code: c.code, Detail: strings.TrimSpace(err.Error())}
 		}
 	}
-	if errors.Is(err, coordinator.ErrBusy) {
+	switch {
+	case errors.Is(err, coordinator.ErrBusy):
 		return &serviceapi.Problem{Code: serviceapi.SagasAbsent, Detail: err.Error(), RetryAfter: time.Second}
+	case errors.Is(err, store.ErrFull):
+		return &serviceapi.Problem{Code: serviceapi.SagasFull, Detail: err.Error(), RetryAfter: sagasRetry}
 	}
 	switch code := fault.CodeOf(err); {
 	case code == fault.Invalid:

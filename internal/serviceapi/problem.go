@@ -45,7 +45,9 @@ const (
 	KeyMissing      Code = "key-missing"           // no Idempotency-Key, or none that can be one
 	KeyReused       Code = "key-reused"            // the key started a saga with another input
 	SagasStopped    Code = "sagas-stopped"         // what is stored of sagas is damaged, or the disk fails
+	SagasFull       Code = "sagas-full"            // the disk has no room for another
 	SagasAbsent     Code = "sagas-unavailable"     // they are not run at the moment
+	TelemetryOff    Code = "telemetry-off"         // this daemon takes none
 	Internal        Code = "internal"              // a defect of Banyan
 )
 
@@ -86,7 +88,9 @@ var meanings = map[Code]meaning{
 	KeyMissing:      {http.StatusBadRequest, "The request has no idempotency key"},
 	KeyReused:       {http.StatusConflict, "The idempotency key was used for something else"},
 	SagasStopped:    {http.StatusServiceUnavailable, "Sagas are stopped"},
+	SagasFull:       {http.StatusInsufficientStorage, "There is no room for sagas"},
 	SagasAbsent:     {http.StatusServiceUnavailable, "Sagas are not run at the moment"},
+	TelemetryOff:    {http.StatusNotFound, "Telemetry is not taken"},
 	Internal:        {http.StatusInternalServerError, "A defect of Banyan"},
 }
 

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -101,7 +102,7 @@ func (db *DB) commit(batch []write, own []error) error {
 			end = `ROLLBACK TO part; RELEASE part`
 		}
 		if _, err := tx.ExecContext(ctx, end); err != nil {
-			return db.failed(err)
+			return db.failed(errors.Join(own[i], err)) // a full disk, for one, ends the whole transaction
 		}
 	}
 	return db.end(tx)

@@ -119,7 +119,8 @@ func TestBankModes(t *testing.T) {
 	}
 	expect(t, h, "c1 declined")
 	call[any](t, h, 204, "DELETE", "/charges/c1", "")
-	expect(t, h, "c1 cancelled")
+	expect(t, h, "c1 declined")
+	call[any](t, h, 409, "PUT", "/charges/c1", ten)
 
 	call[any](t, h, 200, "PUT", "/bank", `{"mode": "delay", "delay_ms": 1}`)
 	call[any](t, h, 201, "PUT", "/charges/c2", ten)

@@ -48,7 +48,8 @@ func (s store) add(ctx context.Context, id string, in contract.NewCharge, state 
 	return charge, err
 }
 
-// undo refunds a charge and tells of it, or leaves a mark that stops one that is still to come.
+// undo refunds a charge and tells of it, or leaves a mark that stops one that is still to come. Of one that was declined, which
+// is such a mark, it changes nothing.
 func (s store) undo(ctx context.Context, id string) error {
 	return s.inTx(ctx, func(tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx, `UPDATE charges SET state = 'refunded' WHERE id = ? AND state = 'charged'`, id)
@@ -62,7 +63,7 @@ func (s store) undo(ctx context.Context, id string) error {
 		}
 		_, err = tx.ExecContext(ctx, `
 			INSERT INTO charges (id, order_id, user_id, amount_cents, currency, state) VALUES (?, '', '', 0, '', 'cancelled')
-			ON CONFLICT (id) DO UPDATE SET state = 'cancelled' WHERE state = 'declined'`, id)
+			ON CONFLICT (id) DO NOTHING`, id)
 		return err
 	})
 }

@@ -58,6 +58,29 @@ func TestGo(t *testing.T) {
 	}
 }
 
+// The work says no, and its undo comes. A copy of the call that comes later is not
+// done, though the work would say yes by then.
+func TestNo(t *testing.T) {
+	for name, open := range dialects {
+		t.Run(name, func(t *testing.T) {
+			db := open(t)
+			if _, err := once(t.Context(), db, "s1/charge/do", failing); !errors.Is(err, errBoom) {
+				t.Errorf("the call: %v", err)
+			}
+			if answer, err := once(t.Context(), db, "s1/charge/undo", insert(-1, `"ok"`)); answer != "null" || err != nil {
+				t.Errorf("the undo: %s, %v", answer, err)
+			}
+			if answer, err := once(t.Context(), db, "s1/charge/do", insert(1, `"ok"`)); !errors.Is(err, errTooLate) {
+				t.Errorf("the copy: %s, %v", answer, err)
+			}
+			var n int
+			if err := db.QueryRow(`SELECT count(*) FROM effects`).Scan(&n); err != nil || n != 0 {
+				t.Errorf("%d effects, %v", n, err)
+			}
+		})
+	}
+}
+
 // Calls and undos of one step that come at the same time, in any order and number,
 // leave an effect if no undo came, and otherwise none.
 func TestConcurrently(t *testing.T) {

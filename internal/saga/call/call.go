@@ -35,6 +35,8 @@ type Options struct {
 	Target func(service string) (Target, bool)
 	// HTTP and H2C make requests. Nil: transports of the Caller's own.
 	HTTP, H2C http.RoundTripper
+	// Around is put around both. Nil: nothing is.
+	Around func(http.RoundTripper) http.RoundTripper
 }
 
 // Caller makes requests. Its methods are safe for concurrent use.
@@ -54,6 +56,9 @@ func New(o Options) *Caller {
 		t.Protocols = new(http.Protocols)
 		t.Protocols.SetUnencryptedHTTP2(true)
 		o.H2C = t
+	}
+	if o.Around != nil {
+		o.HTTP, o.H2C = o.Around(o.HTTP), o.Around(o.H2C)
 	}
 	return &Caller{target: o.Target, http: client(o.HTTP), h2c: client(o.H2C)}
 }
@@ -193,8 +198,9 @@ func lost(err error, timeout time.Duration) machine.Outcome {
 	return unknown(0, err.Error())
 }
 
+// later is for requests that were not sent.
 func later(text string) machine.Outcome {
-	return machine.Outcome{Kind: machine.OutcomeLater, Error: shorten(text)}
+	return machine.Outcome{Kind: machine.OutcomeLater, Error: shorten(text), Unsent: true}
 }
 
 func attention(status int, text string) machine.Outcome {

@@ -135,6 +135,9 @@ func TestOutcomes(t *testing.T) {
 			if wantError := test.want != "done" && test.want != "pending" && test.want != "aborted"; (o.Error != "") != wantError {
 				t.Errorf("error: %q", o.Error)
 			}
+			if _, unsent := unseen[test.header["Banyan-Error"]]; o.Unsent != unsent {
+				t.Errorf("unsent: %t", o.Unsent)
+			}
 		})
 	}
 }

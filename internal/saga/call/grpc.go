@@ -177,7 +177,7 @@ func (a *answer) judge() machine.Outcome {
 	if refused := a.get("Banyan-Error"); refused != "" {
 		o.Error = shorten("the data plane answered " + refused)
 		if kind, ok := unseen[refused]; ok {
-			o.Kind = kind
+			o.Kind, o.Unsent = kind, true
 		}
 		return o
 	}

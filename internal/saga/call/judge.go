@@ -47,7 +47,7 @@ func judge(resp *http.Response, body []byte, err error) machine.Outcome {
 	if code := resp.Header.Get("Banyan-Error"); code != "" {
 		o.Error = shorten("the data plane answered " + code)
 		if kind, ok := unseen[code]; ok {
-			o.Kind = kind
+			o.Kind, o.Unsent = kind, true
 		}
 		return o
 	}

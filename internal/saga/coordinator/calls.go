@@ -93,7 +93,7 @@ func (cs *calls) refuse(t *term) func() {
 	return func() {
 		for sleep(t.ctx, time.Second) == nil {
 			for _, c := range cs.overdue(time.Now()) {
-				t.answered(c, machine.Outcome{Kind: machine.OutcomeLater, Error: "too many requests of sagas are under way"})
+				t.answered(c, machine.Outcome{Kind: machine.OutcomeLater, Error: "too many requests of sagas are under way", Unsent: true})
 			}
 		}
 	}

@@ -35,3 +35,28 @@ func TestThreeSteps(t *testing.T) {
 		t.Error("Run ended by itself")
 	}
 }
+
+// TestTheSameInput: JSON that says the same is the same.
+func TestTheSameInput(t *testing.T) {
+	digest := func(input string) string { return asked(request{name: "checkout", input: json.RawMessage(input)}) }
+	const input = `{"order": "1", "lines": [{"sku": "é", "n": 10}, null]}`
+	for _, same := range []string{input, `{"lines":[{"n":10,"sku":"\u00e9"},null],"order":"1"}` + "\n"} {
+		if digest(same) != digest(input) {
+			t.Errorf("%s is another", same)
+		}
+	}
+	for _, other := range []string{
+		``, `null`, `{}`, `[]`,
+		`{"order": 1, "lines": [{"sku": "é", "n": 10}, null]}`,
+		`{"order": "1", "lines": [null, {"sku": "é", "n": 10}]}`,
+		`{"order": "1", "lines": [{"sku": "é", "n": 9007199254740993}, null]}`,
+		`{"order": "1", "lines": [{"sku": "é", "n": 9007199254740992}, null]}`,
+	} {
+		if digest(other) == digest(input) {
+			t.Errorf("%s is the same", other)
+		}
+	}
+	if digest(`9007199254740993`) == digest(`9007199254740992`) {
+		t.Error("large numbers are the same")
+	}
+}

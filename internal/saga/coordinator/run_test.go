@@ -43,7 +43,7 @@ func refusal(path string) func(http.ResponseWriter, *http.Request) bool {
 			return false
 		}
 		out.Header().Set("Banyan-Outcome", "abort")
-		out.WriteHeader(http.StatusConflict)
+		http.Error(out, "no money", http.StatusConflict)
 		return true
 	}
 }
@@ -56,9 +56,12 @@ func TestAbort(t *testing.T) {
 	r := run(t, Options{Store: s, Caller: w.caller(t)}, checkout(t))
 	defer r.stop()
 	id := r.started(t, "checkout", "k", `{"amount":1}`).ID
-	r.until(t, id, machine.Compensated)
-	if got := w.done(); !equal(got, []string{"reserve/do", "reserve/undo"}) {
+	saga := r.until(t, id, machine.Compensated)
+	if got := w.done(); !equal(got, []string{"reserve/do", "charge/undo", "reserve/undo"}) {
 		t.Errorf("%v", got)
+	}
+	if saga.State.Reason != "the step charge was refused: no money" {
+		t.Errorf("the reason is %q", saga.State.Reason)
 	}
 }
 

@@ -66,14 +66,26 @@ func (t *term) waiting() int {
 
 // asked is a digest of what a saga is started with.
 func asked(r request) string {
-	var compact bytes.Buffer
-	if json.Compact(&compact, r.input) != nil {
-		compact.Write(r.input)
-	}
 	h := sha256.New()
 	h.Write([]byte(r.name + "\x00"))
-	h.Write(compact.Bytes())
+	h.Write(canonical(r.input))
 	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// canonical is the same for JSON that differs in white space, in the order of
+// members and in how characters are escaped. Numbers are what is written.
+func canonical(input json.RawMessage) []byte {
+	var value any
+	d := json.NewDecoder(bytes.NewReader(input))
+	d.UseNumber()
+	if d.Decode(&value) != nil {
+		return input // no input
+	}
+	text, err := json.Marshal(value) // members are sorted
+	if err != nil {
+		return input
+	}
+	return text
 }
 
 // make starts a saga, or returns the one that there is with its id or key.

@@ -169,8 +169,8 @@ func TestSubSagas(t *testing.T) {
 		done []string
 	}{
 		{"/none", machine.Succeeded, []string{"reserve/do", "paper/do", "bow/do", "ship/do"}},
-		{"/bow", machine.Compensated, []string{"reserve/do", "paper/do", "paper/undo", "reserve/undo"}},
-		{"/ship", machine.Compensated, []string{"reserve/do", "paper/do", "bow/do", "bow/undo", "paper/undo", "reserve/undo"}},
+		{"/bow", machine.Compensated, []string{"reserve/do", "paper/do", "bow/undo", "paper/undo", "reserve/undo"}},
+		{"/ship", machine.Compensated, []string{"reserve/do", "paper/do", "bow/do", "ship/undo", "bow/undo", "paper/undo", "reserve/undo"}},
 	}
 	for _, test := range tests {
 		t.Run(test.no, func(t *testing.T) {

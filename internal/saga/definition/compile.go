@@ -176,14 +176,14 @@ func (c *compiler) call(at []string, step *Step, s *appfile.SagaStep) {
 	}
 }
 
-// ownOutput warns of an undo that cannot be made when the answer to the call was lost.
+// ownOutput warns of an undo that cannot be made when the call was refused, or its answer lost.
 func (c *compiler) ownOutput(at []string, name string, r *request, u *appfile.StepUndo) {
 	guard, part := regexp.MustCompile(`\b`+name+`\s*[!=]=\s*null\b`), regexp.MustCompile(`\b`+name+`\s*[.[]`)
 	warn := func(key, text string, uses bool) {
 		if place := part.FindStringIndex(text); uses && place != nil && !guard.MatchString(text) {
 			c.problems = append(c.problems, Problem{
 				Path: sub(at, key), Offset: place[0], Warning: true,
-				Message: fmt.Sprintf("the undo of %s uses its output, which is null when the answer to the call was lost", name),
+				Message: fmt.Sprintf("the undo of %s uses its output, which is null when the call was refused or its answer lost", name),
 				Fix:     fmt.Sprintf("name what the step makes by saga.id, or write %s == null ? … : …", name),
 			})
 		}

@@ -106,7 +106,7 @@ func TestAnUndoThatNeedsAnAnswerIsWarnedOf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "banyan.yaml:13:71: the undo of a uses its output, which is null when the answer to the call was lost; name what the step makes by saga.id, or write a == null ? … : …"
+	want := "banyan.yaml:13:71: the undo of a uses its output, which is null when the call was refused or its answer lost; name what the step makes by saga.id, or write a == null ? … : …"
 	if len(f.Warnings) != 1 || !strings.HasSuffix(f.Warnings[0].String(), want) {
 		t.Errorf("%v\nwant %s", f.Warnings, want)
 	}

@@ -52,6 +52,7 @@ func (r *run) outcome(i int, op Op, o Outcome) {
 	st := &r.s.Steps[i]
 	r.log(Log{Step: st.Name, Op: op, Attempt: st.Attempts, What: string(o.Kind), Status: o.Status, Text: o.Error, Body: o.Body})
 	st.Busy, st.NotBefore, st.Status, st.Error = false, zero, o.Status, o.Error
+	st.Sent = st.Sent || op == Do && o.Kind != OutcomeAway && !o.Unsent
 	switch o.Kind {
 	case OutcomePending:
 		r.pending(i, op, o)
@@ -124,28 +125,33 @@ func (r *run) did(i int, o Outcome) {
 	case OutcomeAborted:
 		r.aborted(i, o)
 	default:
-		r.stuck(i, orElse(o.Error, fmt.Sprintf("it was answered by %d", o.Status)))
+		r.stuck(i, quoting(orElse(o.Error, fmt.Sprintf("it was answered by %d", o.Status)), o.Body))
 		st.Phase, st.Unsure = Called, st.Unsure || st.Phase == Pending
 	}
 }
 
-// aborted turns back, where there is a way. What refused is undone only if an
-// earlier attempt may have had an effect.
+// aborted turns back, where there is a way. What was refused is undone as well: a
+// copy of the request that is still on its way may be done yet. A sub-saga that
+// ended so is undone already.
 func (r *run) aborted(i int, o Outcome) {
-	st, why := &r.s.Steps[i], orElse(o.Error, "it was refused")
+	st, why := &r.s.Steps[i], orElse(o.Error, said(o.Body))
 	if r.past() {
-		r.stuck(i, why)
+		r.stuck(i, orElse(why, "it was refused"))
 		st.Phase = Called
 		return
 	}
 	r.clear(i)
-	st.Phase, st.Undo = Aborted, st.Undo && st.Unsure
-	if !r.s.Back {
-		r.turnBack(definition.Failure{
-			Step: st.Name, Kind: definition.Aborted, Message: fmt.Sprintf("the step %s was refused: %s", st.Name, why),
-			Status: o.Status, Body: definition.ShortBody(o.Body),
-		})
+	st.Phase, st.Refused, st.Undo = Aborted, true, st.Undo && r.isCall(i)
+	if r.s.Back {
+		return
 	}
+	message := "the step " + st.Name + " was refused"
+	if why != "" {
+		message += ": " + why
+	}
+	r.turnBack(definition.Failure{
+		Step: st.Name, Kind: definition.Aborted, Message: message, Status: o.Status, Body: definition.ShortBody(o.Body),
+	})
 }
 
 // away repeats a call that nobody was there to take, while there is time.
@@ -181,23 +187,23 @@ func (r *run) repeat(i int, why string) {
 	}
 	kind := definition.Unknown
 	if !taken {
-		kind, st.Undo = definition.Away, false
+		kind, st.Undo = definition.Away, st.Undo && st.Sent
 	}
 	r.turnBack(definition.Failure{
 		Step: st.Name, Kind: kind, Message: fmt.Sprintf(why, st.Name, step.For, orElse(st.Error, "no answer")), Status: st.Status,
 	})
 }
 
-// undid takes a definite answer to a step's undo.
+// undid takes a definite answer to a step's undo. A service that said no, and says
+// now that there is nothing to take back, has said the same twice.
 func (r *run) undid(i int, o Outcome) {
 	st := &r.s.Steps[i]
 	absent := o.Status == http.StatusNotFound || o.Status == http.StatusGone
-	if o.Kind == OutcomeDone || absent && st.Phase == Undoing && r.def.Steps[i].AbsentOK {
-		r.clear(i)
-		st.Phase, st.Undo, st.Error = Undone, false, ""
+	if o.Kind == OutcomeDone || absent && st.Phase == Undoing && (r.def.Steps[i].AbsentOK || st.Refused) {
+		r.undone(i)
 		return
 	}
-	r.stuck(i, orElse(o.Error, fmt.Sprintf("the undo was answered by %d", o.Status)))
+	r.stuck(i, quoting(orElse(o.Error, fmt.Sprintf("the undo was answered by %d", o.Status)), o.Body))
 }
 
 // undoUnsure repeats an undo for ever, and asks for a person after a while.

@@ -65,7 +65,14 @@ func (r *run) takeBack(i int) bool {
 	} else {
 		r.call(i, Undo)
 	}
-	return false
+	return st.Phase == Undone
+}
+
+// undone ends a step that was taken back.
+func (r *run) undone(i int) {
+	r.clear(i)
+	st := &r.s.Steps[i]
+	st.Phase, st.Undo, st.Error = Undone, false, ""
 }
 
 // repent turns back because of a cancellation that had to wait for the pivot,
@@ -102,8 +109,7 @@ func (r *run) childEnded(e ChildEnded) {
 	compensated := e.Status == Compensated
 	switch {
 	case st.Phase == Undoing && compensated:
-		r.clear(i)
-		st.Phase, st.Undo, st.Error = Undone, false, ""
+		r.undone(i)
 	case st.Phase == Undoing:
 		r.stuck(i, fmt.Sprintf("the saga %s is past its point of no return", e.ID))
 	case compensated:

@@ -28,7 +28,13 @@ func (r *run) call(i int, op Op) {
 		of = step.Undo
 	}
 	request, err := of(r.def, r.scope())
-	if err != nil {
+	switch {
+	case err != nil && op == Undo && st.Refused && !st.Unsure:
+		// It wants what only an answer that never came would have told it.
+		r.note(i, op, "left out", err.Error())
+		r.undone(i)
+		return
+	case err != nil:
 		r.stuck(i, err.Error())
 		return
 	}

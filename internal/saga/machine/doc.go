@@ -10,9 +10,9 @@
 //     call is under way. It is made for every step that may have had an effect,
 //     also where nobody knows; services must bear an undo without a call, a call
 //     after its undo, and each of them twice, as a barrier does.
-//   - What a service refuses is not undone, unless the outcome of an earlier
-//     attempt is unknown. What it refuses where nothing can be undone it must
-//     refuse for good.
+//   - What a service refuses is undone as well, since a copy of the request may be
+//     on its way yet. What it refuses where nothing can be undone it must refuse
+//     for good. What nobody was there to take is not undone.
 //   - Once the pivot is done, or left out, nothing is undone: later steps are
 //     repeated until they succeed, if need be with a person's help. While it may
 //     be done and cannot be undone, cancelling and the deadline wait for it.

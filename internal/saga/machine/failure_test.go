@@ -66,8 +66,8 @@ func TestUndosLearnWhatFailed(t *testing.T) {
 }
 
 // A service that is not there is waited for as long as an outcome that is unknown;
-// then the step had no effect, and is not undone. One that is busy is waited for
-// as long as the saga may take.
+// then the step had no effect, and is not undone, unless it was there before. One
+// that is busy is waited for as long as the saga may take.
 func TestServicesThatAreAway(t *testing.T) {
 	away := machine.Outcome{Kind: machine.OutcomeAway, Status: 503, Error: "no instance"}
 	for name, test := range map[string]struct {
@@ -78,7 +78,9 @@ func TestServicesThatAreAway(t *testing.T) {
 		"away":               {[]machine.Outcome{away}, "away", false},
 		"unknown":            {[]machine.Outcome{unknown}, "unknown", true},
 		"away after unknown": {[]machine.Outcome{unknown, away}, "unknown", true},
-		"busy":               {[]machine.Outcome{later}, "timeout", false},
+		"away after busy":    {[]machine.Outcome{later, away}, "away", true},
+		"away after unsent":  {[]machine.Outcome{{Kind: machine.OutcomeLater, Unsent: true}, away}, "away", false},
+		"busy":               {[]machine.Outcome{later}, "timeout", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := begin(t, define(t, tells), "")
@@ -91,12 +93,46 @@ func TestServicesThatAreAway(t *testing.T) {
 				}
 			}
 			undone := brief(g.effects[0]) == "charge/undo"
-			if took := g.now.Sub(start).Seconds(); undone != test.undone && test.kind != "timeout" || (took >= 3600) != (test.kind == "timeout") || took < 10 {
+			if took := g.now.Sub(start).Seconds(); undone != test.undone || (took >= 3600) != (test.kind == "timeout") || took < 10 {
 				t.Fatalf("after %v s: charge is undone: %t", took, undone)
 			}
 			if e := g.told(); e.Kind != test.kind {
 				t.Fatalf("told %+v", e)
 			}
 		})
+	}
+}
+
+// The reason says what the service said, where that is for people.
+func TestTheReasonQuotesTheAnswer(t *testing.T) {
+	const prefix = "the step charge was refused"
+	long := strings.Repeat("é", 300)
+	for body, want := range map[string]string{
+		`{"message": "no money", "error": "Conflict"}`:                      prefix + ": no money",
+		`{"title": "Declined", "detail": "The bank said no.", "status": 1}`: prefix + ": The bank said no.",
+		`{"error": {"code": 7, "message": "no money"}}`:                     prefix + ": no money",
+		`{"error": "no money"}`:                                             prefix + ": no money",
+		`{"title": "Declined"}`:                                             prefix + ": Declined",
+		`{"code": "declined", "message": 7}`:                                prefix + ": declined",
+		`"no\n  money\n"`:                                                   prefix + ": no money",
+		`"` + long + `"`:                                                    prefix + ": " + long[:400] + "…",
+		`{"message": "` + strings.Repeat("x", 20_000) + `"}`:                prefix,
+		`"<!DOCTYPE html><p>no money"`:                                      prefix,
+		`{"why": "no money"}`:                                               prefix,
+		`[1]`:                                                               prefix,
+		`null`:                                                              prefix,
+		``:                                                                  prefix,
+	} {
+		g := begin(t, define(t, tells), "")
+		g.answer("begin", done(``))
+		g.answer("charge", machine.Outcome{Kind: machine.OutcomeAborted, Status: 409, Body: json.RawMessage(body)})
+		if g.state.Reason != want {
+			t.Errorf("%.80s: the reason is %q", body, g.state.Reason)
+		}
+	}
+	g := begin(t, define(t, tells), "")
+	g.answer("begin", machine.Outcome{Kind: machine.OutcomeAttention, Status: 422, Error: "the answer was 422", Body: json.RawMessage(`{"detail": "no such order"}`)})
+	if want := "the step begin: the answer was 422: no such order"; g.state.Trouble() != want {
+		t.Errorf("the trouble is %q", g.state.Trouble())
 	}
 }

@@ -2,6 +2,7 @@ package machine_test
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
@@ -68,6 +69,7 @@ func FuzzStep(f *testing.F) {
 	def := define(f, everything)
 	f.Add([]byte{0, 0, 1, 0, 1, 1, 6, 2, 0, 5, 3, 1, 0, 4, 0, 11, 0, 1, 0, 6, 0})
 	f.Add([]byte{0, 0, 5, 11, 0, 1, 0, 0, 5, 7, 0, 1, 0, 0, 0x10})
+	f.Add([]byte{0, 0, 2, 0, 0, 0x10}) // refused, and undone
 	f.Fuzz(func(t *testing.T, script []byte) {
 		now := start
 		s, _, err := machine.Start(def, "s", json.RawMessage(`{"x": 1}`), now)
@@ -91,6 +93,9 @@ func FuzzStep(f *testing.F) {
 			s = machine.State{}
 			if err := json.Unmarshal(text, &s); err != nil {
 				t.Fatalf("%T makes a state that cannot be read: %v\n%s", e, err, text)
+			}
+			if s.Status == machine.Compensated && slices.ContainsFunc(s.Steps, func(st machine.StepState) bool { return st.Undo }) {
+				t.Fatalf("%T ends it before all is undone\n%s", e, text)
 			}
 		}
 	})

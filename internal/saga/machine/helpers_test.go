@@ -25,6 +25,16 @@ func define(tb testing.TB, saga string) *definition.Definition {
 	return def
 }
 
+// definePlain compiles one that may earn warnings.
+func definePlain(tb testing.TB, saga string) *definition.Definition {
+	tb.Helper()
+	def, problems := compile(tb, "checkout", saga)
+	if def == nil {
+		tb.Fatal(problems)
+	}
+	return def
+}
+
 func compile(tb testing.TB, name, saga string) (*definition.Definition, []definition.Problem) {
 	tb.Helper()
 	app := &appfile.App{Sagas: map[string]*appfile.Saga{name: {}}}

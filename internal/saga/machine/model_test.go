@@ -248,13 +248,26 @@ func (w *world) network(which int) {
 		if w.chaotic {
 			c = chaos(rapid.IntRange(0, int(chaosKinds)-1).Draw(w.t, "chaos"))
 		}
-		if c == works || c == lost || c == answerLost {
-			w.kept = append(w.kept, m) // what was answered otherwise is nowhere any more
+		if w.keeps(o, m, c) {
+			w.kept = append(w.kept, m)
 		}
 		a := machine.Answered{Step: m.step, Op: m.op, Attempt: m.attempt, Outcome: w.serve(m, c)}
 		w.answers, w.owners = append(w.answers, a), append(w.owners, o.saga)
 		w.tell(o.saga, a)
 	}
+}
+
+// keeps tells whether the network may deliver a request again: each that was sent,
+// whatever was answered. Where nothing can be undone services must stand by their no,
+// as if it were nowhere any more.
+func (w *world) keeps(o owned, m message, c chaos) bool {
+	switch c {
+	case works, lost, answerLost:
+		return !m.poll
+	case nobody, unsent:
+		return false
+	}
+	return !m.poll && w.sagas[o.saga].plan.steps[m.step].undo
 }
 
 func request(o owned) (message, bool) {

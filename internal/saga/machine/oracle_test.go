@@ -76,9 +76,7 @@ func (w *world) checkState(id string) {
 // that the network kept was delivered once more.
 func (w *world) conserved() {
 	for _, m := range w.kept {
-		if !m.poll {
-			w.execute(m)
-		}
+		w.execute(m)
 	}
 	for _, id := range w.ids() {
 		s, b := w.sagas[id], w.barrier(id)
@@ -87,6 +85,8 @@ func (w *world) conserved() {
 			effects := b.effects[st.Name]
 			switch {
 			case p.kind != "call" || w.skipped[id+"/"+st.Name]:
+			case s.state.Status == machine.Compensated && p.undo && st.Phase == machine.Aborted:
+				w.fail("%s was undone and %s, which was refused, was not", id, st.Name)
 			case b.did[st.Name+"/do"] > 1 || b.did[st.Name+"/undo"] > 1:
 				w.fail("%s: %s was done %d times", id, st.Name, b.did[st.Name+"/do"])
 			case s.state.Status == machine.Succeeded && st.Phase == machine.Done && effects != 1:

@@ -51,22 +51,57 @@ func TestAnOutcomeThatStaysUnknownIsUndone(t *testing.T) {
 	g.is(machine.Compensated)
 }
 
-func TestARefusedStepIsUndoneOnlyIfAnAttemptIsUnknown(t *testing.T) {
-	g := atStep(t, fmt.Sprintf(one, "ok"))
+func TestARefusedStepIsUndoneToo(t *testing.T) {
+	for name, before := range map[string][]machine.Outcome{"at once": nil, "after a while": {later}, "perhaps done": {unknown}, "worked on": {pending}} {
+		t.Run(name, func(t *testing.T) {
+			g := atStep(t, fmt.Sprintf(one, "attention"))
+			for _, o := range before {
+				g.answer("step", o)
+				g.pass()
+			}
+			g.answer("step", aborted)
+			g.wants("step/undo")
+			g.is(machine.Compensating)
+			if want := "the step step was refused: no money"; g.state.Reason != want {
+				t.Errorf("the reason is %q", g.state.Reason)
+			}
+			g.answer("step", machine.Outcome{Kind: machine.OutcomeAttention, Status: 404}) // it has nothing to take back
+			g.wants("first/undo")
+			g.answer("first", done(``))
+			g.is(machine.Compensated)
+		})
+	}
+	t.Run("without an undo", func(t *testing.T) {
+		g := atStep(t, fmt.Sprintf(one, "ok"))
+		g.answer("step", done(``))
+		g.answer("last", aborted)
+		g.wants("step/undo")
+	})
+}
+
+// An undo that needs what the call would have answered cannot be made of a step that
+// was refused, and is left out.
+func TestAnUndoThatNeedsAnAnswer(t *testing.T) {
+	const text = `{"steps": [
+		{"name": "first", "call": {"service": "a", "path": "/"}, "undo": {"path": "/u"}},
+		{"name": "step", "call": {"service": "a", "path": "/"}, "undo": {"path": "/charges/{step.id}/refund"}}
+	]}`
+	start := func() *saga {
+		g := begin(t, definePlain(t, text), `{}`)
+		g.answer("first", done(`{}`))
+		return g
+	}
+	g := start()
 	g.answer("step", aborted)
 	g.wants("first/undo")
-
-	g = atStep(t, fmt.Sprintf(one, "ok"))
-	g.answer("step", later)
-	g.pass()
-	g.answer("step", aborted)
-	g.wants("first/undo")
-
-	g = atStep(t, fmt.Sprintf(one, "ok"))
+	if st := g.step("step"); st.Phase != machine.Undone || g.logs[len(g.logs)-1].What != "left out" {
+		t.Errorf("%+v, and the last line is %+v", st, g.logs[len(g.logs)-1])
+	}
+	g = start()
 	g.answer("step", unknown)
 	g.pass()
 	g.answer("step", aborted)
-	g.wants("step/undo")
+	g.is(machine.NeedsAttention)
 }
 
 func TestAfterThePivotStepsAreRepeated(t *testing.T) {

@@ -47,7 +47,7 @@ const (
 	Waiting Phase = "waiting"
 	// Done: it has its output.
 	Done Phase = "done"
-	// Aborted: the service refused, and nothing was done.
+	// Aborted: the service refused.
 	Aborted Phase = "aborted"
 	// Skipped: by its condition, by a person, or because the saga turned back.
 	Skipped Phase = "skipped"
@@ -110,6 +110,10 @@ type StepState struct {
 	Undo bool `json:"u,omitempty"`
 	// Unsure: the outcome of some attempt was never learned.
 	Unsure bool `json:"q,omitempty"`
+	// Sent: some attempt may have come to the service.
+	Sent bool `json:"d,omitempty"`
+	// Refused: the service said no, so there may be nothing for the undo to find.
+	Refused bool `json:"r,omitempty"`
 	// Busy: the call, poll or sub-saga of number Attempts is under way.
 	Busy bool `json:"b,omitempty"`
 	// Stuck: a person must look. It is still repeated where NotBefore is set.
@@ -183,6 +187,7 @@ type Outcome struct {
 	RetryAfter time.Duration   // 0: not said
 	Location   string          // of OutcomePending
 	Error      string          // for people
+	Unsent     bool            // it did not come to the service; of OutcomeAway that goes without saying
 }
 
 // Event is what happened to a saga: one of the types below.

@@ -77,7 +77,8 @@ const (
 	lost             // before it arrived
 	answerLost       // after it had its effect
 	busy             // refused for now
-	nobody           // it was never sent
+	nobody           // it was never sent, as nobody was there
+	unsent           // it was never sent, as there was too much to do
 	refuses          // business says no
 	broken           // 422
 	jobs             // 202, to be asked
@@ -97,6 +98,8 @@ func (w *world) serve(m message, c chaos) machine.Outcome {
 		return later
 	case nobody:
 		return away
+	case unsent:
+		return machine.Outcome{Kind: machine.OutcomeLater, Unsent: true}
 	case broken:
 		return attention
 	case refuses:
@@ -135,7 +138,7 @@ func (w *world) servePoll(m message, c chaos) machine.Outcome {
 	switch c {
 	case lost, answerLost:
 		return unknown
-	case busy:
+	case busy, unsent:
 		return later
 	case nobody:
 		return away

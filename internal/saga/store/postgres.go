@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
@@ -147,9 +148,15 @@ func (s *server) Close() error {
 	return err
 }
 
+// diskFull is of https://www.postgresql.org/docs/current/errcodes-appendix.html.
+const diskFull = "53100"
+
 func (s *server) failed(err error) error {
 	if errors.Is(err, ErrFenced) {
 		return err
+	}
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == diskFull {
+		return noRoom(s.where)
 	}
 	return fault.New(fault.Unavailable, "the sagas' database cannot be written: %w", err).At(s.where)
 }

@@ -87,14 +87,14 @@ func (f *file) Close() error {
 }
 
 func (f *file) Define(ctx context.Context, d Definition) error {
-	return f.db.Write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	return f.failed(f.db.Write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		if err := f.fenced(ctx, tx); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO definition VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 			d.Digest, d.Name, bytes(d.Text), sqlite.Sum(d.Digest, d.Name, d.Text))
 		return err
-	})
+	}))
 }
 
 func (f *file) fenced(ctx context.Context, tx *sql.Tx) error {
@@ -146,10 +146,19 @@ func (f *file) commit(ctx context.Context, writes []*write) error {
 
 // failed wraps an error of a statement.
 func (f *file) failed(err error) error {
+	if sqlite.Full(err) {
+		return noRoom(f.where)
+	}
 	if _, known := errors.AsType[*fault.Error](err); err == nil || known || errors.Is(err, ErrFenced) {
 		return err
 	}
 	return fault.New(fault.Unavailable, "the sagas' database cannot be written: %w", err).At(f.where).Fix("check that the disk is not full")
+}
+
+// noRoom is the error of a write for which the disk has no room.
+func noRoom(where string) error {
+	return fault.New(fault.Unavailable, "the sagas' database cannot be written: %w", ErrFull).At(where).
+		Fix("make room on it; what is under way goes on by itself then")
 }
 
 // statements of batches, prepared when the file is opened.

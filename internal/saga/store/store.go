@@ -16,6 +16,8 @@ var (
 	ErrNotFound = errors.New("there is no such saga")
 	// ErrTooLarge: a document or a log is larger than DocMost.
 	ErrTooLarge = errors.New("the saga's state is too large")
+	// ErrFull: the disk has no room. It is a fault.Unavailable, too. Nothing was written.
+	ErrFull = errors.New("its disk is full")
 )
 
 // DocMost is the most bytes of a document, or of what one change logs.
