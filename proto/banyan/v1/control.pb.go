@@ -415,8 +415,10 @@ type Status struct {
 	// All services are as the app file wants them, ready and of the right revision.
 	Settled bool `protobuf:"varint,10,opt,name=settled,proto3" json:"settled,omitempty"`
 	// Nothing more will happen by itself: settled, or what is not ready has failed.
-	Stuck         bool `protobuf:"varint,11,opt,name=stuck,proto3" json:"stuck,omitempty"`
-	GoingDown     bool `protobuf:"varint,12,opt,name=going_down,json=goingDown,proto3" json:"going_down,omitempty"`
+	Stuck     bool `protobuf:"varint,11,opt,name=stuck,proto3" json:"stuck,omitempty"`
+	GoingDown bool `protobuf:"varint,12,opt,name=going_down,json=goingDown,proto3" json:"going_down,omitempty"`
+	// Where the dashboard is, for who was let in; empty: it is not open.
+	DashboardUrl  string `protobuf:"bytes,13,opt,name=dashboard_url,json=dashboardUrl,proto3" json:"dashboard_url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -533,6 +535,13 @@ func (x *Status) GetGoingDown() bool {
 		return x.GoingDown
 	}
 	return false
+}
+
+func (x *Status) GetDashboardUrl() string {
+	if x != nil {
+		return x.DashboardUrl
+	}
+	return ""
 }
 
 type Process struct {
@@ -2017,7 +2026,7 @@ const file_banyan_v1_control_proto_rawDesc = "" +
 	"\x06status\x18\x01 \x01(\v2\x11.banyan.v1.StatusR\x06status\"\x0e\n" +
 	"\fWatchRequest\":\n" +
 	"\rWatchResponse\x12)\n" +
-	"\x06status\x18\x01 \x01(\v2\x11.banyan.v1.StatusR\x06status\"\x8d\x03\n" +
+	"\x06status\x18\x01 \x01(\v2\x11.banyan.v1.StatusR\x06status\"\xb2\x03\n" +
 	"\x06Status\x12\x10\n" +
 	"\x03app\x18\x01 \x01(\tR\x03app\x12\x12\n" +
 	"\x04path\x18\x02 \x01(\tR\x04path\x12 \n" +
@@ -2035,7 +2044,8 @@ const file_banyan_v1_control_proto_rawDesc = "" +
 	" \x01(\bR\asettled\x12\x14\n" +
 	"\x05stuck\x18\v \x01(\bR\x05stuck\x12\x1d\n" +
 	"\n" +
-	"going_down\x18\f \x01(\bR\tgoingDown\"\x89\x02\n" +
+	"going_down\x18\f \x01(\bR\tgoingDown\x12#\n" +
+	"\rdashboard_url\x18\r \x01(\tR\fdashboardUrl\"\x89\x02\n" +
 	"\aProcess\x12\x10\n" +
 	"\x03pid\x18\x01 \x01(\x05R\x03pid\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x129\n" +

@@ -1,0 +1,169 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/banyanrun/banyan/internal/telemetry/metrics"
+	"github.com/banyanrun/banyan/internal/telemetry/otlp"
+	"github.com/banyanrun/banyan/internal/telemetry/signal"
+)
+
+// Records keeps spans and logs. What it does not take it counts itself.
+type Records interface {
+	AppendSpans(spans []signal.Span) error
+	AppendLogs(logs []signal.Log) error
+}
+
+// Series keeps metrics.
+type Series interface {
+	Append(ctx context.Context, samples []metrics.Sample) error
+	Describe(name string, m metrics.Metadata)
+}
+
+// queueMost bounds what waits to be kept, in bytes.
+const queueMost = 64 << 20
+
+// Stores are what keeps what comes in.
+type Stores struct {
+	Records Records
+	Series  Series
+}
+
+// Options are what an Engine is built from. The zero Options are good.
+type Options struct {
+	Log *slog.Logger // nil: none
+	// Observe is called with spans that services sent, once they are taken. It must
+	// not block. Nil: nobody looks.
+	Observe func([]signal.Span)
+	// QueueBytes bounds what waits to be kept. 0: 64 MiB.
+	QueueBytes int64
+}
+
+// Engine takes telemetry in. Make it by New; what comes before Open waits.
+type Engine struct {
+	stores  atomic.Pointer[Stores] // nil: not before Open
+	log     *slog.Logger
+	observe func([]signal.Span)
+	queue   *queue
+	drops   drops
+	tails   tails
+	shapes  shapes
+}
+
+var _ otlp.Sink = (*Engine)(nil)
+
+// New returns an engine.
+func New(o Options) *Engine {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.QueueBytes <= 0 {
+		o.QueueBytes = queueMost
+	}
+	if o.Observe == nil {
+		o.Observe = func([]signal.Span) {}
+	}
+	return &Engine{log: o.Log, observe: o.Observe, queue: newQueue(o.QueueBytes)}
+}
+
+// Open says what keeps what comes in. It comes before Run.
+func (e *Engine) Open(s Stores) { e.stores.Store(&s) }
+
+// Run keeps what comes in until ctx ends, and then what waits.
+func (e *Engine) Run(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, e.queue.close)
+	defer stop()
+	well := true
+	for {
+		item, ok := e.queue.take()
+		if !ok {
+			return ctx.Err()
+		}
+		err := e.keep(item)
+		if (err == nil) != well {
+			well = err == nil
+			if well {
+				e.log.Info("telemetry is kept again")
+			} else {
+				e.log.Error("telemetry is lost: it cannot be kept", "error", err)
+			}
+		}
+	}
+}
+
+// Close is for an engine that nobody runs: what comes in is refused or dropped.
+func (e *Engine) Close() { e.queue.close() }
+
+func (e *Engine) keep(i item) error {
+	var spansErr error
+	if len(i.spans) > 0 {
+		spansErr = e.stores.Load().Records.AppendSpans(i.spans)
+	}
+	return errors.Join(spansErr, e.Lines(i.logs))
+}
+
+// full is the answer to a sender for whose records there is no room.
+var full = &otlp.Full{RetryAfter: time.Second}
+
+// Spans implements otlp.Sink.
+func (e *Engine) Spans(_ context.Context, _ string, spans []signal.Span) error {
+	if len(spans) > 0 && !e.queue.put(item{spans: spans, size: sizeOfSpans(spans)}) {
+		return full
+	}
+	e.observe(spans)
+	return nil
+}
+
+// Logs implements otlp.Sink.
+func (e *Engine) Logs(_ context.Context, _ string, logs []signal.Log) error {
+	if len(logs) > 0 && !e.queue.put(item{logs: logs, size: sizeOfLogs(logs)}) {
+		return full
+	}
+	return nil
+}
+
+// Metrics implements otlp.Sink.
+func (e *Engine) Metrics(ctx context.Context, _ string, samples []otlp.Sample) error {
+	s := e.stores.Load()
+	if s == nil {
+		return full
+	}
+	return s.Series.Append(ctx, e.shapes.samples(samples, s.Series))
+}
+
+// Seen takes spans that Banyan made itself: what does not fit is dropped and counted,
+// by where it came from.
+func (e *Engine) Seen(where string, spans []signal.Span) {
+	if len(spans) > 0 && !e.queue.put(item{spans: spans, size: sizeOfSpans(spans)}) {
+		e.drops.add(where, "queue full", len(spans))
+	}
+}
+
+// Lines keeps what services wrote and returns when that is done, or why it cannot be.
+func (e *Engine) Lines(logs []signal.Log) error {
+	if len(logs) == 0 {
+		return nil
+	}
+	s := e.stores.Load()
+	if s == nil {
+		return full
+	}
+	if err := s.Records.AppendLogs(logs); err != nil {
+		return err
+	}
+	e.tails.tell(logs)
+	return nil
+}
+
+// Lost counts records that were dropped before they came to the engine.
+func (e *Engine) Lost(where, reason string, n int) { e.drops.add(where, reason, n) }
+
+// Drops are the records that were dropped since the engine was made, sorted.
+func (e *Engine) Drops() []Drop { return e.drops.list() }
+
+// Waiting is how many bytes wait to be kept.
+func (e *Engine) Waiting() int64 { return e.queue.waiting() }

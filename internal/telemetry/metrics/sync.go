@@ -1,0 +1,73 @@
+package metrics
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// syncEvery is how often what was appended is made to survive a loss of power.
+// Prometheus itself leaves that to the operating system, which takes half a minute.
+const syncEvery = time.Second
+
+// syncer syncs the log at most once each syncEvery, and not where nothing was appended.
+type syncer struct {
+	dir   string
+	dirty chan struct{} // has room for one
+}
+
+func (y *syncer) touch() {
+	select {
+	case y.dirty <- struct{}{}:
+	default:
+	}
+}
+
+// run syncs until ctx ends. Failed is told of each error.
+func (y *syncer) run(ctx context.Context, failed func(error)) {
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-pause.C:
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-y.dirty:
+		}
+		if err := y.sync(); err != nil {
+			failed(err)
+		}
+		pause.Reset(syncEvery)
+	}
+}
+
+// sync syncs the last two segments of the log: one may have just been full.
+func (y *syncer) sync() error {
+	segments, err := filepath.Glob(filepath.Join(y.dir, "wal", "0*"))
+	if err != nil {
+		return err
+	}
+	for _, name := range segments[max(0, len(segments)-2):] {
+		if err := syncFile(name); err != nil && !os.IsNotExist(err) { // it is in a block now
+			return err
+		}
+	}
+	return nil
+}
+
+func syncFile(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	err = f.Sync()
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	return err
+}

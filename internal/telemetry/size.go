@@ -1,0 +1,41 @@
+package telemetry
+
+import (
+	"unsafe"
+
+	"github.com/banyanrun/banyan/internal/telemetry/signal"
+)
+
+// sizeOfSpans is about what spans take up in memory, without their resources, which
+// are shared.
+func sizeOfSpans(spans []signal.Span) int64 {
+	size := int64(len(spans)) * int64(unsafe.Sizeof(signal.Span{}))
+	for i := range spans {
+		s := &spans[i]
+		size += int64(len(s.Name)+len(s.Message)+len(s.State)) + sizeOfAttrs(s.Attrs)
+		for k := range s.Events {
+			size += int64(unsafe.Sizeof(s.Events[k])) + int64(len(s.Events[k].Name)) + sizeOfAttrs(s.Events[k].Attrs)
+		}
+		for k := range s.Links {
+			size += int64(unsafe.Sizeof(s.Links[k])) + sizeOfAttrs(s.Links[k].Attrs)
+		}
+	}
+	return size
+}
+
+// sizeOfLogs is about what log records take up in memory.
+func sizeOfLogs(logs []signal.Log) int64 {
+	size := int64(len(logs)) * int64(unsafe.Sizeof(signal.Log{}))
+	for i := range logs {
+		size += int64(len(logs[i].Text)) + sizeOfAttrs(logs[i].Attrs)
+	}
+	return size
+}
+
+func sizeOfAttrs(attrs signal.Attrs) int64 {
+	size := int64(len(attrs)) * int64(unsafe.Sizeof(signal.Attr{}))
+	for i := range attrs {
+		size += int64(len(attrs[i].Key) + len(attrs[i].Value.Text))
+	}
+	return size
+}

@@ -1,0 +1,53 @@
+package store
+
+import (
+	"sync"
+	"time"
+
+	"github.com/banyanrun/banyan/internal/telemetry/block"
+)
+
+// head is what is not in a block yet: its log on disk, and the same in memory.
+type head struct {
+	number uint64
+	wal    *wal      // its end is under shelf.appending
+	full   bool      // under shelf.appending
+	began  time.Time // when it took the first records; under shelf.appending
+
+	mu sync.RWMutex
+	b  *block.Builder
+}
+
+func newHead(kind block.Kind, number uint64, w *wal) *head {
+	return &head{number: number, wal: w, b: block.NewBuilder(kind)}
+}
+
+// add adds records, and notes whether there are as many as there should be.
+func (h *head) add(o *Options, fill func(*block.Builder)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	fill(h.b)
+	if h.began.IsZero() && h.b.Len() > 0 {
+		h.began = o.Now()
+	}
+	h.full = h.b.Len() >= o.HeadRecords || h.b.Bytes() >= o.HeadBytes
+}
+
+func (h *head) meta() block.Meta {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.b.Meta()
+}
+
+func (h *head) empty() bool {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.b.Len() == 0
+}
+
+// with calls do while nothing is added.
+func (h *head) with(do func(block.Records) error) error {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return do(h.b)
+}
