@@ -1,0 +1,137 @@
+package dash
+
+import (
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strings"
+
+	"github.com/banyanrun/banyan/internal/dash/access"
+)
+
+// The paths that are not the page's.
+const (
+	apiPath        = "/api/"
+	prometheusPath = "/prometheus/"
+	tokenKey       = "token"
+)
+
+// policy lets the page load what comes with it, and nothing else.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; " +
+	"manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+// handler answers the requests of a site.
+func (d *Dash) handler(s *Site) http.Handler {
+	door := &door{Dash: d, site: s, origins: http.NewCrossOriginProtection(), cookie: cookieName(s.Secure)}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if p := recover(); p != nil {
+				d.Log.Error("panic", "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+				refuse(w, http.StatusInternalServerError, "internal", "a defect of Banyan; `banyan logs daemon` says more")
+			}
+		}()
+		harden(w.Header(), s.Secure)
+		door.ServeHTTP(w, r)
+	})
+}
+
+func harden(h http.Header, secure bool) {
+	h.Set("Content-Security-Policy", policy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+	if secure {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+}
+
+// door is a dashboard at one site.
+type door struct {
+	*Dash
+
+	site    *Site
+	origins *http.CrossOriginProtection
+	cookie  string
+}
+
+func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !access.HostIs(r.Host, d.site.Host) {
+		d.wrongHost(w, r)
+		return
+	}
+	path := r.URL.Path
+	switch {
+	case strings.HasPrefix(path, apiPath):
+		d.guarded(w, r, d.api)
+	case strings.HasPrefix(path, prometheusPath):
+		d.guarded(w, r, d.prometheus)
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		w.Header().Set("Allow", "GET, HEAD")
+		refuse(w, http.StatusMethodNotAllowed, "unimplemented", "the page is read by GET")
+	case r.URL.Query().Has(tokenKey):
+		d.enter(w, r)
+	default:
+		page(w, r)
+	}
+}
+
+// wrongHost answers a request by a name that is not the dashboard's: of a page that
+// reaches this machine by a name of its own (DNS rebinding), or of a person who
+// typed an address. The right name is not told to either.
+func (d *door) wrongHost(w http.ResponseWriter, r *http.Request) {
+	const text = "This is a Banyan dashboard, which answers by its own address alone.\nRun `banyan dashboard` where the app is: it prints a link that lets you in.\n"
+	if strings.HasPrefix(r.URL.Path, apiPath) || strings.HasPrefix(r.URL.Path, prometheusPath) {
+		refuse(w, http.StatusForbidden, "permission_denied", strings.ReplaceAll(strings.TrimSpace(text), "\n", " "))
+		return
+	}
+	plainText(w, http.StatusForbidden, text)
+}
+
+// guarded calls next for requests of somebody who was let in, from the
+// dashboard's own pages or from a program that has its cookie.
+func (d *door) guarded(w http.ResponseWriter, r *http.Request, next func(http.ResponseWriter, *http.Request, *visitor)) {
+	w.Header().Set("Cache-Control", "no-store")
+	if err := d.sameOrigin(r); err != nil {
+		refuse(w, http.StatusForbidden, "permission_denied", err.Error())
+		return
+	}
+	v, ok := d.visitor(r)
+	if !ok {
+		refuse(w, http.StatusUnauthorized, "unauthenticated", "you are not let in, or not any more; run `banyan dashboard` and open the link that it prints")
+		return
+	}
+	next(w, r, v)
+}
+
+// sameOrigin refuses requests that another origin's pages made. Those of other
+// ports of the same host count as the same site to browsers and come with the
+// cookie, so reading is checked too.
+func (d *door) sameOrigin(r *http.Request) error {
+	if err := d.origins.Check(r); err != nil {
+		return fmt.Errorf("the request comes from a page of another origin: %w", err)
+	}
+	switch site := r.Header.Get("Sec-Fetch-Site"); site {
+	case "", "same-origin", "none":
+		return nil
+	default:
+		return fmt.Errorf("the request comes from a page of another origin (Sec-Fetch-Site: %q)", site)
+	}
+}
+
+// prometheus answers the Prometheus API, which only reads.
+func (d *door) prometheus(w http.ResponseWriter, r *http.Request, _ *visitor) {
+	switch {
+	case d.Prometheus == nil:
+		refuse(w, http.StatusNotFound, "not_found", "there are no metrics here")
+	case r.Method == http.MethodGet, r.Method == http.MethodHead:
+		http.StripPrefix(strings.TrimSuffix(prometheusPath, "/"), d.Prometheus).ServeHTTP(w, r)
+	case r.Method == http.MethodPost && mediaType(r) == "application/x-www-form-urlencoded":
+		r.Body = http.MaxBytesReader(w, r.Body, mostBody)
+		http.StripPrefix(strings.TrimSuffix(prometheusPath, "/"), d.Prometheus).ServeHTTP(w, r)
+	default:
+		refuse(w, http.StatusMethodNotAllowed, "unimplemented", "queries are asked by GET, or by POST of a form")
+	}
+}

@@ -1,0 +1,33 @@
+// The screens, and what is looked at on them. mocked: only the mock has that.
+const trace = "/traces/" + "4bf92f3577b34da6".padStart(32, "a");
+
+export const screens = [
+  { name: "home", path: "/" },
+  { name: "services", path: "/services" },
+  { name: "service", path: "/services/payment", mocked: true },
+  { name: "service-calls", path: "/services/order?tab=calls" },
+  { name: "service-logs", path: "/services/order?tab=logs" },
+  { name: "service-config", path: "/services/order?tab=config" },
+  { name: "map", path: "/map" },
+  { name: "map-node", path: "/map?sel=service:order" },
+  { name: "traces", path: "/traces" },
+  { name: "traces-none", path: "/traces?q=nothing" },
+  { name: "trace", path: trace, mocked: true },
+  { name: "trace-span", path: `${trace}?span=000000000000000d`, mocked: true },
+  { name: "trace-logs", path: `${trace}?tab=logs`, mocked: true },
+  { name: "trace-services", path: `${trace}?tab=services`, mocked: true },
+  { name: "logs", path: "/logs" },
+  { name: "logs-live", path: "/logs?live=1" },
+  { name: "topics", path: "/topics" },
+  { name: "topic", path: "/topics/order.placed?dead=1", mocked: true },
+  { name: "sagas", path: "/sagas" },
+  { name: "saga", path: "/sagas/01JD89988QK2", mocked: true },
+  { name: "metrics", path: "/query" },
+  { name: "metrics-chart", path: "/query?q=rate(banyan_requests_total[1m])", then: (page) => page.locator(".uplot canvas").waitFor() },
+  { name: "alerts", path: "/alerts" },
+  { name: "appfile", path: "/app" },
+  { name: "appfile-drift", path: "/app?tab=drift" },
+  { name: "appfile-kept", path: "/app?tab=kept" },
+  { name: "none", path: "/no-such-page" },
+  { name: "keys", path: "/services", then: async (page) => { await page.keyboard.press("?"); await page.locator("dialog[open]").waitFor(); } },
+];

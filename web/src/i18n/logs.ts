@@ -1,0 +1,43 @@
+const en = {
+  filter: "Filter logs",
+  hint: "service=order severity>=warn timeout",
+  live: "Live",
+  pause: "Pause",
+  resume: "Go on",
+  following: "Following",
+  paused: (n: number) => (n ? `Paused; ${n} new` : "Paused"),
+  none: { title: "No log line matches", text: "Widen the time range, or take something away from the filter. A filter is words and conditions:" },
+  example: 'severity>=warn service=order "timed out"',
+  total: (n: string) => `${n} lines`,
+  histogram: "Lines over time; drag to choose a time",
+  facets: "Fields",
+  missed: (n: string) => `${n} lines were not shown: they came faster than this page reads.`,
+  trace: "Open the trace",
+  context: "Around this time",
+  severity: { none: "no level" },
+  waiting: { title: "Waiting for lines", text: "What the services write from now on appears here." },
+  toggle: "Details of this line",
+};
+
+const ko: typeof en = {
+  filter: "로그 필터",
+  hint: "service=order severity>=warn timeout",
+  live: "실시간",
+  pause: "일시 정지",
+  resume: "계속",
+  following: "따라가는 중",
+  paused: (n) => (n ? `일시 정지, 새 로그 ${n}줄` : "일시 정지"),
+  none: { title: "맞는 로그가 없습니다", text: "시간 범위를 넓히거나 필터 조건을 줄여 보세요. 필터는 단어와 조건으로 씁니다:" },
+  example: 'severity>=warn service=order "timed out"',
+  total: (n) => `${n}줄`,
+  histogram: "시간별 로그 줄 수. 끌어서 구간을 고르세요",
+  facets: "필드",
+  missed: (n) => `로그가 너무 빨라 ${n}줄을 표시하지 못했습니다.`,
+  trace: "트레이스 열기",
+  context: "이 시각 전후",
+  severity: { none: "레벨 없음" },
+  waiting: { title: "로그를 기다리는 중", text: "지금부터 서비스가 남기는 로그가 여기에 표시됩니다." },
+  toggle: "이 줄 자세히",
+};
+
+export const logs = { en, ko };
