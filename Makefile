@@ -36,7 +36,7 @@ shop: ## run the example shop in the foreground (Ctrl-C stops it)
 	$(GO) run ./cmd/banyan up examples/shop
 
 .PHONY: test
-test: test-go test-shop test-tools test-python test-node ## run the unit tests: everything, with Go alone or with Python and Node.js too
+test: test-go test-shop test-tools test-python test-node test-web ## run the unit tests: everything, with Go alone or with Python and Node.js too
 
 .PHONY: clean
 clean: ## remove what make made (not the Go caches, not .banyan/)
@@ -123,8 +123,47 @@ test-power: ## an app on a file system that loses what was not synced, again and
 	BANYAN_E2E=long $(GO) test -count=1 -timeout 20m -run TestPowerFails -v $(TESTFLAGS) ./e2e
 
 .PHONY: soak-sagas
-soak-sagas: ## sagas under faults for ROUNDS faults (200; about 15 minutes), started in LANES at a time (5); the seed is printed, and BANYAN_E2E_SEED sets it
-	BANYAN_E2E=long BANYAN_E2E_ROUNDS=$(or $(ROUNDS),200) BANYAN_E2E_LANES=$(or $(LANES),5) $(GO) test -count=1 -timeout 6h -run TestSagasWhateverFails -v $(TESTFLAGS) ./e2e
+soak-sagas: ## sagas under faults for ROUNDS faults (200; about 20 minutes), BETWEEN apart (4s), started in LANES at a time (40); the seed is printed, and BANYAN_E2E_SEED sets it
+	BANYAN_E2E=long BANYAN_E2E_ROUNDS=$(or $(ROUNDS),200) BANYAN_E2E_LANES=$(or $(LANES),40) BANYAN_E2E_BETWEEN=$(or $(BETWEEN),4s) $(GO) test -count=1 -timeout 6h -run TestSagasWhateverFails -v $(TESTFLAGS) ./e2e
+
+.PHONY: web-setup
+web-setup: ## get what building and testing the dashboard needs (Node.js 20.19 or later with npm; without them that is skipped)
+	@if command -v npm >/dev/null && node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)'; then \
+		echo 'cd web && npm ci'; \
+		cd web && npm ci --no-audit --no-fund; \
+	else \
+		echo 'skipped: the dashboard (install Node.js 20.19 or later with npm to build it)'; \
+	fi
+
+.PHONY: test-web
+test-web: ## tests of the dashboard's logic, after make web-setup
+	@if [ -d web/node_modules ]; then \
+		echo 'cd web && npm test'; \
+		cd web && npm test; \
+	else \
+		echo 'skipped: the dashboard (run make web-setup to test it)'; \
+	fi
+
+.PHONY: otel-clients
+otel-clients: ## get OpenTelemetry's SDKs for Go, Python and Node, for the tests of what takes telemetry in (what is not to be had is left out)
+	mkdir -p bin/otel && cp tools/otel/package.json tools/otel/sdk.mjs bin/otel
+	cd tools/otel && $(GO) build -o ../../bin/otel/sdk .
+	@if command -v python3 >/dev/null; then \
+		echo 'pip install -r tools/otel/requirements.txt'; \
+		python3 -m venv bin/otel/python && bin/otel/python/bin/pip install --quiet -r tools/otel/requirements.txt; \
+	else \
+		echo 'skipped: the SDK for Python (install Python 3.9 or later, with venv)'; \
+	fi
+	@if command -v npm >/dev/null; then \
+		echo 'npm install @opentelemetry/sdk-node'; \
+		cd bin/otel && npm install --no-audit --no-fund --silent; \
+	else \
+		echo 'skipped: the SDK for Node (install Node.js 20 or later with npm)'; \
+	fi
+
+.PHONY: soak-telemetry
+soak-telemetry: ## the store of telemetry under two thousand machines that stop at any write (a few minutes)
+	BANYAN_E2E=long $(GO) test -count=1 -timeout 30m -run 'TestCrashes|TestStops' -v $(TESTFLAGS) ./internal/telemetry/store
 
 .PHONY: e2e-setup
 e2e-setup: ## get what the browser tests need (needs npm and a Chromium; without them they are skipped)
@@ -172,10 +211,14 @@ bench-bus: ## measure events beside JetStream, RabbitMQ and Kafka (15 minutes; B
 bench-saga: ## measure sagas of three HTTP steps (4 minutes; BENCHFLAGS=-quick: 1)
 	$(GO) run ./bench/saga $(BENCHFLAGS)
 
+.PHONY: bench-telemetry
+bench-telemetry: ## measure the store of spans and logs beside rows in SQLite (2 minutes; BENCHFLAGS='-spans 10000000': 10)
+	$(GO) run ./bench/telemetry $(BENCHFLAGS)
+
 ##@ Checks
 
 .PHONY: ci
-ci: lint generate-check test test-race fuzz e2e ## all that CI runs on Linux
+ci: lint generate-check web-check test test-race fuzz e2e ## all that CI runs on Linux
 
 .PHONY: lint
 lint: lint-fmt lint-vet lint-go lint-shop lint-tidy lint-proto ## all the checks below that read the source
@@ -202,7 +245,7 @@ lint-shop: ## golangci-lint on the example shop
 
 .PHONY: lint-tidy
 lint-tidy: ## go.mod and go.sum hold what is used and no more
-	$(GO) mod tidy -diff
+	$(GO) mod tidy -e -diff # -e: tests of a dependency import what third_party leaves out
 	cd examples/shop && $(GO) mod tidy -diff
 	cd tools/lazyfs && $(GO) mod tidy -diff
 
@@ -217,6 +260,19 @@ lint-proto: ## buf's lint and format on the control API
 generate: ## make the generated files anew: proto code, JSON Schema
 	$(BUF) generate
 	$(GO) generate ./...
+
+.PHONY: web
+web: web-setup ## build the dashboard from web/ into internal/dash/dist, which is committed
+	cd web && npm run build
+
+.PHONY: web-check
+web-check: ## the dashboard's source is sound, and internal/dash/dist is what it builds to, after make web-setup
+	@if [ -d web/node_modules ]; then \
+		echo 'cd web && npm run check' && (cd web && npm run check) && \
+		echo 'tools/web-check' && tools/web-check; \
+	else \
+		echo 'skipped: the dashboard (run make web-setup to check it)'; \
+	fi
 
 .PHONY: generate-check
 generate-check: ## the generated files are what `make generate` makes

@@ -172,6 +172,7 @@ var deferredFields = map[string]bool{
 	"Service.Command": true, "Service.Build": true, "Service.Environment": true,
 	"Job.Command": true, "Job.Build": true, "Job.Environment": true,
 	"Probe.Exec": true, "JWT.JWKS": true, "Bus.URL": true, "Postgres.URL": true, "Database.Migrate": true,
+	"Notify.Webhook": true, "Notify.Slack": true, "Email.User": true, "Email.Password": true,
 }
 
 // value reads a node into any of the field types.
@@ -240,6 +241,8 @@ func (d *decoder) mapping(n *node, path string, v reflect.Value, id string) {
 	case map[string]*Subscription:
 		readMap(d, n, path, m)
 	case map[string]*Saga:
+		readMap(d, n, path, m)
+	case map[string]*Alert:
 		readMap(d, n, path, m)
 	}
 }
@@ -516,6 +519,11 @@ func (d *decoder) locate(n *node, text string, off, i int) pos {
 	return n.at(min(off, len(n.text)))
 }
 
+// inTemplate says that what follows stands in {{ … }}, as {{ $value }} in an alert.
+func inTemplate(before string) bool {
+	return strings.LastIndex(before, "{{") > strings.LastIndex(before, "}}")
+}
+
 // bareDollar reports $NAME and $(…), which Compose or a shell would replace.
 func (d *decoder) bareDollar(text string, at func(int) pos) {
 	for i := 0; i < len(text); i++ {
@@ -526,7 +534,7 @@ func (d *decoder) bareDollar(text string, at func(int) pos) {
 			i++
 			continue
 		}
-		if name := bareVariable(text[i:]); name != "" {
+		if name := bareVariable(text[i:]); name != "" && !inTemplate(text[:i]) {
 			d.problem(at(i), fmt.Sprintf("$%s is not replaced by a value here", name), variableFix(name))
 		} else if strings.HasPrefix(text[i:], "$(") {
 			d.problem(at(i), "$(…) runs no command here, because no shell reads this", "write the value, or $$( for the characters themselves")

@@ -39,6 +39,7 @@ func (a *App) ApplyDefaults(dir string) {
 	}
 	a.busDefaults()
 	a.sagaDefaults()
+	a.telemetryDefaults()
 	for _, s := range a.Services {
 		a.callDefaults(s.Calls)
 		a.dependencyDefaults(s.DependsOn)
@@ -151,6 +152,9 @@ func (s *Service) applyDefaults() {
 	s.Readiness.applyDefaults()
 	if s.Liveness != nil {
 		s.Liveness.applyDefaults()
+	}
+	if s.Metrics != nil {
+		setDefault(&s.Metrics.Path, "/metrics")
 	}
 }
 

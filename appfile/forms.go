@@ -34,6 +34,8 @@ var (
 	_ nodeReader = (*Concurrency)(nil)
 	_ nodeReader = (*Subscription)(nil)
 	_ nodeReader = (*StepUndo)(nil)
+	_ nodeReader = (*Alert)(nil)
+	_ nodeReader = (*Dashboard)(nil)
 )
 
 func (c *Command) readNode(d *decoder, n *node, path string) {

@@ -19,9 +19,10 @@ var titles = map[string]string{
 	"TLS": "tls", "Concurrency": "concurrency",
 	"Call": "a call", "Breaker": "breaker", "Outlier": "outlier", "Balance": "balance", "Hedge": "hedge",
 	"Fallback": "fallback", "Mirror": "mirror", "Cache": "cache", "Fault": "fault", "Dependency": "a dependency",
-	"Database": "database", "AppResources": "resources", "Postgres": "postgres", "Volume": "a volume", "Resources": "resources",
-	"Probe": "a probe", "Update": "update", "Secret": "a secret",
+	"Database": "database", "AppResources": "resources", "Postgres": "postgres", "Dashboard": "dashboard", "Volume": "a volume", "Resources": "resources",
+	"Probe": "a probe", "Metrics": "metrics", "Update": "update", "Secret": "a secret",
 	"Bus": "bus", "Topic": "a topic", "Retention": "retention", "Subscription": "a subscription", "Backoff": "backoff",
+	"Telemetry": "telemetry", "OTLP": "otlp", "TelemetryRetention": "retention", "Notify": "one of notify", "Email": "email", "Alert": "an alert",
 	"Saga": "a saga", "SagaStep": "a step", "StepCall": "call", "StepUndo": "undo", "StepRetry": "retry", "StepWait": "wait",
 }
 
@@ -197,6 +198,11 @@ func (d *decoder) mappingFix(n *node, key string, t reflect.Type) string {
 		return "write resources: {cpu: 0.5, memory: 128Mi}"
 	case "Probe":
 		return probeFix(n, key, val)
+	case "Metrics":
+		if strings.HasPrefix(n.text, "/") {
+			return fmt.Sprintf("write metrics: {path: %s}", val)
+		}
+		return "write metrics: {path: /metrics}"
 	case "Secret":
 		return fmt.Sprintf("write %s: {file: %s} or %s: {environment: VARIABLE}", key, val, key)
 	}
@@ -307,10 +313,12 @@ var structTypes = []reflect.Type{
 	reflect.TypeFor[TLS](), reflect.TypeFor[Concurrency](), reflect.TypeFor[Call](), reflect.TypeFor[Policy](), reflect.TypeFor[Breaker](),
 	reflect.TypeFor[Outlier](), reflect.TypeFor[Balance](), reflect.TypeFor[Hedge](), reflect.TypeFor[Fallback](),
 	reflect.TypeFor[Mirror](), reflect.TypeFor[Cache](), reflect.TypeFor[Fault](), reflect.TypeFor[Dependency](), reflect.TypeFor[Database](), reflect.TypeFor[AppResources](), reflect.TypeFor[Postgres](),
-	reflect.TypeFor[Volume](), reflect.TypeFor[Resources](), reflect.TypeFor[Probe](), reflect.TypeFor[Update](),
+	reflect.TypeFor[Volume](), reflect.TypeFor[Resources](), reflect.TypeFor[Probe](), reflect.TypeFor[Metrics](), reflect.TypeFor[Update](),
 	reflect.TypeFor[Secret](), reflect.TypeFor[Bus](), reflect.TypeFor[Topic](), reflect.TypeFor[Retention](),
 	reflect.TypeFor[Subscription](), reflect.TypeFor[Backoff](), reflect.TypeFor[Saga](), reflect.TypeFor[SagaStep](),
+	reflect.TypeFor[Telemetry](), reflect.TypeFor[OTLP](), reflect.TypeFor[TelemetryRetention](), reflect.TypeFor[Notify](), reflect.TypeFor[Email](), reflect.TypeFor[Alert](),
 	reflect.TypeFor[StepCall](), reflect.TypeFor[StepUndo](), reflect.TypeFor[StepRetry](), reflect.TypeFor[StepWait](),
+	reflect.TypeFor[Dashboard](),
 }
 
 // autoscaling answers replicas: {min, max}.

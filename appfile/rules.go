@@ -142,6 +142,12 @@ var fieldRules = map[string]rule{
 	"StepRetry.For":            positive(),
 	"StepWait.Deadline":        positive(),
 	"StepWait.Else":            oneOf("abort", "continue"),
+	"Telemetry.SamplePercent":  percent,
+	"TelemetryRetention.Size":  from(64 << 20),
+	"TelemetryRetention.Time":  positive(),
+	"Email.TLS":                oneOf("starttls", "tls", "none"),
+	"Alert.For":                from(0),
+	"Alert.KeepFiring":         from(0),
 }
 
 // required are the fields that must be given, with how.
@@ -165,6 +171,9 @@ var required = map[string]string{ //nolint:gosec // examples of values
 	"StepWait.Topic":     "write topic: with the name of a topic",
 	"StepWait.Where":     `write where: "event.subject == input.order", for example, which is true for one event alone`,
 	"StepWait.Deadline":  "write deadline: 15m, for example",
+	"Email.Server":       "write server: smtp.example.com:587, for example",
+	"Email.From":         "write from: banyan@example.com, for example",
+	"Email.To":           "write to: ops@example.com, or a list",
 	"Postgres.URL":       "write url: ${secret.PG_URL}, and secrets: {PG_URL: {}} at the top of the file; its value is like postgres://USER:PASSWORD@HOST:5432/postgres",
 	"Volume.Name":        "write name:",
 	"Volume.Env":         "write env: with the variable that tells the directory's path",

@@ -298,6 +298,10 @@ func (g *generator) named(t reflect.Type) object {
 		})
 	case reflect.TypeFor[StepUndo]():
 		return g.ref(t, func() object { return object{"anyOf": []object{{"const": "none"}, g.structure(t)}} })
+	case reflect.TypeFor[Alert]():
+		return g.ref(t, func() object { return object{"anyOf": []object{{"enum": []any{"off", false}}, g.structure(t)}} })
+	case reflect.TypeFor[Dashboard]():
+		return g.ref(t, func() object { return object{"anyOf": []object{{"enum": []any{"off", false}}, g.structure(t)}} })
 	case reflect.TypeFor[Concurrency]():
 		return g.ref(t, func() object {
 			return object{"anyOf": []object{g.number("integer", "Concurrency.Max"), g.structure(t)}}

@@ -25,6 +25,16 @@ type App struct {
 	// directory) or postgres (a database of Banyan's own on the server of
 	// resources). Default: sqlite.
 	SagaStore string `yaml:"saga_store,omitempty" json:"saga_store,omitempty"`
+	// Dashboard says where people see the app in a browser. Default: on loopback.
+	Dashboard *Dashboard `yaml:"dashboard,omitempty" json:"dashboard,omitempty"`
+	// Telemetry says what is kept of traces, logs and metrics, and who is told of
+	// alerts. Default: what its fields say.
+	Telemetry *Telemetry `yaml:"telemetry,omitempty" json:"telemetry,omitempty"`
+	// Alerts are the app's alerts by name, and changes to those that Banyan ships.
+	Alerts map[string]*Alert `yaml:"alerts,omitempty" json:"alerts,omitempty"`
+	// Recordings are series that are made of others, all 15 seconds: the name of the
+	// metric, and its PromQL.
+	Recordings map[string]string `yaml:"recordings,omitempty" json:"recordings,omitempty"`
 	// Secrets says where each secret comes from. A secret that is named here
 	// with neither file nor environment is set by `banyan secret set`.
 	Secrets map[string]*Secret `yaml:"secrets,omitempty" json:"secrets,omitempty"`
@@ -203,6 +213,9 @@ type Service struct {
 	Readiness *Probe `yaml:"readiness,omitempty" json:"readiness,omitempty"`
 	// Liveness restarts an instance that fails it. Default: none.
 	Liveness *Probe `yaml:"liveness,omitempty" json:"liveness,omitempty"`
+	// Metrics says where instances offer metrics in the formats of Prometheus.
+	// Absent: they are not asked for any.
+	Metrics *Metrics `yaml:"metrics,omitempty" json:"metrics,omitempty"`
 	// Update says how a new revision replaces the old one.
 	Update *Update `yaml:"update,omitempty" json:"update,omitempty"`
 	// Restart is always, on-failure or no. Default: always.
@@ -341,6 +354,13 @@ type Probe struct {
 	// FailureThreshold is how many failures in a row make it unready, or for
 	// liveness restart it. Default: 3.
 	FailureThreshold int `yaml:"failure_threshold,omitempty" json:"failure_threshold,omitempty"`
+}
+
+// Metrics is where each instance offers metrics in the text format of Prometheus or
+// OpenMetrics. They are fetched every 15 seconds, and get the labels service and instance.
+type Metrics struct {
+	// Path is on $PORT. Default: /metrics.
+	Path string `yaml:"path,omitempty" json:"path,omitempty"`
 }
 
 // Update says how a new revision replaces the old one.

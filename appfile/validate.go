@@ -109,8 +109,10 @@ func (v *validator) all() {
 	v.fixedPorts()
 	v.cycles()
 	v.resources()
+	v.dashboard()
 	v.bus()
 	v.sagas()
+	v.telemetry()
 }
 
 var (

@@ -44,6 +44,7 @@ func (v *validator) service(name string, s *Service) {
 	}
 	v.probe(p, "readiness", s.Readiness)
 	v.probe(p, "liveness", s.Liveness)
+	v.metrics(p, s)
 	v.dataPlane(name, p.path, s)
 	if port, ok := s.Environment["PORT"]; ok && port != "${port}" && port != strconv.Itoa(s.Port) {
 		v.warn(v.at(join(p.path, "environment", "PORT")), fmt.Sprintf("service %s sets PORT itself, and banyan expects it on the port that it chooses", name), "remove PORT, or write port: "+portOr(port)+" to pin it")
@@ -313,6 +314,19 @@ func (v *validator) probe(p program, key string, probe *Probe) {
 	if key == "liveness" && probe.SuccessThreshold > 1 {
 		v.report(join(path, "success_threshold"), "success_threshold of liveness can only be 1, as in Kubernetes", "remove it")
 	}
+}
+
+// metrics checks where a service offers some.
+func (v *validator) metrics(p program, s *Service) {
+	path := join(p.path, "metrics")
+	if s.Metrics == nil || v.isBad(path) {
+		return
+	}
+	if s.Protocol == ProtocolTCP {
+		v.report(path, fmt.Sprintf("service %s speaks tcp, and metrics are fetched by HTTP", p.name), "remove metrics")
+		return
+	}
+	v.requestPath(join(path, "path"), "path", s.Metrics.Path)
 }
 
 // firstLeased and lastLeased bound the ports that banyan gives out.

@@ -42,6 +42,7 @@ func handler() http.Handler {
 		"moved":   moved,
 		"step":    step,
 		"sql":     querySQL,
+		"metrics": metrics,
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		last := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
@@ -51,6 +52,11 @@ func handler() http.Handler {
 		}
 		who(w, r)
 	})
+}
+
+// metrics are one, in the text format of Prometheus.
+func metrics(w http.ResponseWriter, _ *http.Request) {
+	_, _ = io.WriteString(w, "# TYPE testapp_seen counter\ntestapp_seen{where=\"here\"} 17\n")
 }
 
 // healthz and alive are the statuses of two probes.
@@ -76,7 +82,7 @@ func who(w http.ResponseWriter, _ *http.Request) {
 }
 
 // call relays a GET to the URL in the variable `url`, or to the address in
-// `addr`, with `path` added.
+// `addr`, with `path` added. With `forward` it is of the same trace.
 func call(w http.ResponseWriter, r *http.Request) {
 	base := os.Getenv(r.FormValue("url"))
 	if addr := os.Getenv(r.FormValue("addr")); addr != "" {
@@ -90,6 +96,9 @@ func call(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusTeapot)
 		return
+	}
+	if r.FormValue("forward") != "" {
+		req.Header.Set("Traceparent", r.Header.Get("Traceparent"))
 	}
 	res, err := http.DefaultClient.Do(req) //nolint:gosec // as above
 	if err != nil {

@@ -24,9 +24,12 @@ var states = map[model.State]banyanv1.State{
 	model.State(model.Completed): banyanv1.State_STATE_COMPLETED,
 }
 
+// Status is how the app is, as the API says it.
+func Status(st *model.Status) *banyanv1.Status { return status(st) }
+
 func status(st *model.Status) *banyanv1.Status {
 	to := &banyanv1.Status{
-		GatewayUrls: st.GatewayURLs, Daemon: process(st.Daemon), DataPlane: process(st.DataPlane),
+		GatewayUrls: st.GatewayURLs, DashboardUrl: st.DashboardURL, Daemon: process(st.Daemon), DataPlane: process(st.DataPlane),
 		Settled: st.Settled(), Stuck: st.Stuck(), GoingDown: st.GoingDown,
 	}
 	if st.App != nil {

@@ -14,15 +14,21 @@ import (
 	"github.com/banyanrun/banyan/proto/banyan/v1/banyanv1connect"
 )
 
-// Serve serves the API on the unix socket at path until ctx ends; streams that
-// are open then are ended. The socket is 0600 and is removed at the end.
-func Serve(ctx context.Context, path string, engine Engine, log *slog.Logger) error {
+// New returns the handler of the control API.
+func New(engine Engine) banyanv1connect.ControlServiceHandler { return &handler{engine: engine} }
+
+// Serve serves handlers of RPC services, by path, on the unix socket at path until
+// ctx ends; streams that are open then are ended. The socket is 0600 and is removed
+// at the end.
+func Serve(ctx context.Context, path string, handlers map[string]http.Handler, log *slog.Logger) error {
 	listener, err := listen(path)
 	if err != nil {
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.Handle(banyanv1connect.NewControlServiceHandler(&handler{engine: engine}))
+	for path, h := range handlers {
+		mux.Handle(path, h)
+	}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)

@@ -71,6 +71,26 @@ const (
 	barrier   = "internal/saga/barrier"
 	postgres  = "internal/postgres"
 	pgtest    = "internal/postgres/pgtest"
+	dash      = "internal/dash"
+	access    = "internal/dash/access"
+	actions   = "internal/dash/audit"
+	stream    = "internal/dash/stream"
+	signals   = "internal/telemetry/signal"
+	filter    = "internal/telemetry/filter"
+	matches   = "internal/telemetry/match"
+	blocks    = "internal/telemetry/block"
+	blocktest = "internal/telemetry/block/blocktest"
+	telestore = "internal/telemetry/store"
+	otlp      = "internal/telemetry/otlp"
+	zipkin    = "internal/telemetry/zipkin"
+	output    = "internal/telemetry/output"
+	red       = "internal/telemetry/red"
+	graph     = "internal/telemetry/graph"
+	telemetry = "internal/telemetry"
+	series    = "internal/telemetry/metrics"
+	alerts    = "internal/telemetry/alert"
+	promapi   = "internal/telemetry/promapi"
+	scrape    = "internal/telemetry/scrape"
 )
 
 // vocabulary is what every engine may speak.
@@ -90,6 +110,8 @@ const (
 	planeWhy = "the data plane knows snapshots and the link they come by, nothing of the control plane"
 
 	sansIO = "it touches no socket and no clock, so that it can be tested as a function; package proxy puts it to use"
+
+	intakeWhy = "it reads telemetry in one form and hands it on, and knows nothing of what becomes of it"
 
 	userWhy = "it stands for a user's own repository, and nothing needs an SDK"
 )
@@ -178,6 +200,27 @@ var table = []room{
 	},
 	{name: barrier, tests: []string{pgtest}, why: "it runs the recipes of the docs, which need nothing of Banyan"},
 
+	// Telemetry.
+	{name: signals, why: leafWhy},
+	{name: matches, imports: []string{signals}, why: "it is what filters and stores agree on, and knows neither"},
+	{name: blocks, imports: []string{fault, matches, signals}, tests: []string{blocktest}, why: "it is a file's format, and knows nothing of other files"},
+	{name: blocktest, imports: []string{signals}, why: "it makes records for tests and benchmarks, and knows nothing of what they test"},
+	{
+		name: telestore, imports: []string{blocks, fault, fsys, matches, signals}, tests: []string{blocktest, fsystest},
+		why: "it keeps what it is given and finds it; where that comes from, and who asks, is the engine's to know",
+	},
+	{name: filter, imports: []string{fault, matches, signals}, tests: []string{telestore}, why: "it decides about one record and does nothing else; the CLI uses it without the daemon"},
+	{name: otlp, imports: []string{fault, signals}, why: intakeWhy},
+	{name: zipkin, imports: []string{fault, otlp, signals}, why: intakeWhy},
+	{name: scrape, imports: []string{otlp}, why: intakeWhy},
+	{name: series, imports: []string{fault}, why: "it hides a storage and query engine that others made, and knows nothing of what is measured"},
+	{name: alerts, imports: []string{appfile, series}, why: "it asks for metrics and tells people, and knows nothing of what is measured"},
+	{name: promapi, imports: []string{alerts, fault, series}, why: "it translates Prometheus' API into calls of interfaces that it declares itself"},
+	{name: red, imports: []string{account, series, signals}, why: "it turns what the data plane tells into telemetry, and neither asks for it nor keeps it"},
+	{name: graph, imports: []string{appfile, model, route, series}, why: "it joins what is declared with what was counted, and asks for both"},
+	{name: telemetry, imports: []string{matches, otlp, series, signals}, why: "it hands on what comes in, and what keeps it are interfaces to it; internal/daemon wires them"},
+	{name: output, imports: []string{signals}, why: "it reads lines and touches neither a clock nor a file, so that it can be tested as a function"},
+
 	// Drivers.
 	{name: driver, imports: []string{fault}, why: driverWhy},
 	{name: harness, imports: []string{driver, fault}, why: driverWhy},
@@ -206,14 +249,23 @@ var table = []room{
 	},
 
 	// The control plane's doors.
-	{name: admin, imports: []string{ce, contract, connect, account, fault, logs, model}, why: "it translates the control API into calls of interfaces that it declares itself"},
+	{
+		name:    admin,
+		imports: []string{ce, contract, connect, account, fault, logs, model, telemetry, alerts, filter, graph, matches, series, signals, telestore},
+		why:     "it translates the control API into calls of interfaces that it declares itself",
+	},
 	{name: services, imports: []string{appfile, ce, contract, connect, fault, socket}, why: "it translates requests of services into calls of interfaces that it declares itself"},
+	{name: access, imports: []string{connect}, tests: []string{contract}, why: "it decides about people and RPCs, and neither listens nor stores"},
+	{name: actions, imports: []string{contract}, why: "it keeps what people did, whichever door they came by"},
+	{name: stream, imports: []string{account, contract, fault}, why: "it hands on what functions give it, and knows nothing of where that comes from"},
+	{name: dash, imports: []string{access, actions, stream, contract, connect, fault}, why: "it lets browsers in and passes their calls to handlers that it is given"},
 	{name: layout, imports: []string{fault}, why: "it knows where the daemon's files are; the CLI uses it without the daemon"},
 	{name: launch, imports: []string{fault, layout}, why: "it starts a daemon; the CLI uses it without the daemon"},
 	{
 		name: daemon,
 		imports: with(engines, appfile, contract, connect, crash, fault, model, slim, ce, events, journal, natsbus, kafkabus, rabbitbus, progress,
-			sagadef, machine, sagacall, sagastore, sagas, link, account, proxy, driver, process, admin, services, layout, launch),
+			sagadef, machine, sagacall, sagastore, sagas, link, account, proxy, driver, process, admin, services, dash, access, actions, stream, layout, launch,
+			telemetry, alerts, filter, graph, matches, otlp, output, promapi, red, scrape, series, signals, telestore, zipkin),
 		tests: []string{pgtest},
 		why:   "it is the composition root: it sees every engine and every door but the CLI",
 	},
@@ -222,7 +274,7 @@ var table = []room{
 	{name: watch, imports: []string{fault, ignore}, why: "it watches directories and knows nothing of what is in them"},
 	{
 		name:    cli,
-		imports: []string{appfile, ce, contract, connect, fault, sagadef, secret, layout, launch, screen, view, watch},
+		imports: []string{appfile, ce, contract, connect, fault, sagadef, secret, layout, launch, screen, view, watch, filter, alerts},
 		why:     "it is a client of the control API and sees the daemon through that alone",
 	},
 	{
@@ -234,10 +286,11 @@ var table = []room{
 	// Outside looking in.
 	{name: "internal/archtest", why: "it reads the source and needs none of it"},
 	{name: "examples/...", why: userWhy},
+	{name: "third_party/...", why: "it stands for a module of others, of which Banyan needs the names alone"},
 	{name: "tools/...", why: "a tool has a module of its own, and knows nothing of what it is used on"},
 	{
 		name:    "bench/...",
-		imports: with(engines, appfile, contract, connect, fault, model, ce, events, journal, brokers, progress, sqlite, sagadef, machine, sagacall, sagastore, sagas, link, gateway, proxy, driver, process),
+		imports: with(engines, appfile, contract, connect, fault, model, ce, events, journal, brokers, progress, sqlite, sagadef, machine, sagacall, sagastore, sagas, link, gateway, proxy, driver, process, signals, matches, blocks, blocktest, telestore),
 		why:     "a benchmark measures the binary from outside or one engine alone, never the daemon or the CLI from inside",
 	},
 	{

@@ -24,7 +24,9 @@ type Options struct {
 	Address func(service string) (string, bool)
 	// Transport carries deliveries; nil: one of the bus's own.
 	Transport http.RoundTripper
-	Logger    *slog.Logger
+	// Around is put around it. Nil: nothing is.
+	Around func(http.RoundTripper) http.RoundTripper
+	Logger *slog.Logger
 	// Sole: nobody but this bus writes the engine's topics. Then a topic that has
 	// events of which the progress store knows nothing has lost that store.
 	Sole bool
@@ -62,6 +64,9 @@ type Bus struct {
 func New(o Options) *Bus {
 	if o.Transport == nil {
 		o.Transport = newTransport()
+	}
+	if o.Around != nil {
+		o.Transport = o.Around(o.Transport)
 	}
 	return &Bus{
 		engine: o.Engine, progress: o.Progress, client: newClient(o.Transport, o.Address), log: o.Logger, sole: o.Sole,

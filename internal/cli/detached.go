@@ -101,6 +101,9 @@ func (p *program) upDetached(ctx context.Context, l launched, t target, timeout 
 	if end == reached {
 		r.Lines()
 		fmt.Fprintln(p.out, upMessage(st))
+		if text := p.invitation(ctx, l.session, st); text != "" {
+			fmt.Fprintln(p.out, text)
+		}
 		return nil
 	}
 	return p.gaveUp(r, st, end, timeout, "run `banyan up -d` again when it is mended")

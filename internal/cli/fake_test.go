@@ -36,6 +36,7 @@ type fakeDaemon struct {
 	onStats func() *banyanv1.StatsResponse
 	bus     fakeBus
 	sagas   fakeSagas
+	seen    fakeTelemetry
 
 	listener *net.UnixListener
 	server   *http.Server
@@ -63,6 +64,9 @@ func (d *fakeDaemon) serve(t *testing.T, l layout.Layout) {
 	d.listener = listener
 	mux := http.NewServeMux()
 	mux.Handle(banyanv1connect.NewControlServiceHandler(d))
+	d.seen.calls = d.calls
+	mux.Handle(banyanv1connect.NewTelemetryServiceHandler(&d.seen))
+	mux.HandleFunc("GET /prometheus/api/v1/{path}", d.seen.prom)
 	d.server = &http.Server{Handler: mux, ReadHeaderTimeout: time.Minute}
 	d.done = make(chan struct{})
 	go func() {

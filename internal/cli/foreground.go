@@ -32,6 +32,7 @@ type foreground struct {
 
 	generation uint64
 	announced  string // what was last said about the whole app
+	invited    bool   // the way to the dashboard was told
 	logging    bool
 	last       *banyanv1.Status
 	downs      int
@@ -108,8 +109,10 @@ func (g *foreground) status(st *banyanv1.Status) {
 	switch {
 	case st.GetSettled():
 		g.announce(upMessage(st), view.Green)
+		g.invite()
 	case st.GetStuck():
 		g.announce(notReady(st)+"; the rest goes on", view.Red)
+		g.invite()
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/banyanrun/banyan/internal/daemon/layout"
 	"github.com/banyanrun/banyan/internal/fault"
 	"github.com/banyanrun/banyan/internal/saga/definition"
+	"github.com/banyanrun/banyan/internal/telemetry/alert"
 )
 
 // fileNames are the names of an app file, in order of preference.
@@ -127,7 +128,12 @@ func fileIn(dir string) string {
 
 // load reads the app file as the daemon will.
 func (p *program) load(t target, env string, profiles []string) (*appfile.File, error) {
-	return appfile.Load(appfile.Options{Path: p.readable(t.File), Env: env, Profiles: profiles, Lookup: p.lookup, Check: definition.Check})
+	return appfile.Load(appfile.Options{Path: p.readable(t.File), Env: env, Profiles: profiles, Lookup: p.lookup, Check: check})
+}
+
+// check finds mistakes in expressions, as the daemon will.
+func check(app *appfile.App, dir string) []appfile.Finding {
+	return append(definition.Check(app, dir), alert.Check(app, dir)...)
 }
 
 // readable is a path that can be opened even if the process is elsewhere than

@@ -12,6 +12,7 @@ import (
 	"github.com/banyanrun/banyan/appfile"
 	"github.com/banyanrun/banyan/internal/cli/view"
 	"github.com/banyanrun/banyan/internal/fault"
+	"github.com/banyanrun/banyan/internal/telemetry/filter"
 	banyanv1 "github.com/banyanrun/banyan/proto/banyan/v1"
 )
 
@@ -24,19 +25,31 @@ type logsOptions struct {
 	since  string
 	tail   int32
 	json   bool
+	filter *filter.Filter // nil: the lines as they are
 }
 
 func (p *program) logsCommand() *cobra.Command {
 	var o logsOptions
+	var taken string
 	cmd := &cobra.Command{
 		Use:   "logs [SERVICE…]",
 		Short: "Show what services wrote, oldest first",
 		Long: `Show what services wrote, oldest first. SERVICE is a service, a job, an
 instance as ` + "`banyan ps -i`" + ` names it, or one of Banyan's own: gateway (the data
-plane, with its access log) and daemon.`,
-		Example: "  banyan logs -f\n  banyan logs order payment --since 10m\n  banyan logs gateway --tail 100 --json",
+plane, with its access log) and daemon.
+
+With --filter it shows the log records that the filter takes, those that came by
+OTLP too: of the last hour, unless --since says otherwise.`,
+		Example: "  banyan logs -f\n  banyan logs order payment --since 10m\n  banyan logs gateway --tail 100 --json\n" +
+			"  banyan logs order -f --filter 'severity>=warn timeout'",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.names = args
+			if cmd.Flags().Changed("filter") {
+				var err error
+				if o.filter, err = filter.Parse(taken, filter.Logs); err != nil {
+					return err
+				}
+			}
 			return p.logs(cmd.Context(), cmd.CommandPath(), o)
 		},
 		ValidArgsFunction: p.completeServices(0),
@@ -45,7 +58,9 @@ plane, with its access log) and daemon.`,
 	f.BoolVarP(&o.follow, "follow", "f", false, "go on with new lines")
 	f.StringVar(&o.since, "since", "", "only what came later: a duration ago (10m, 2d) or a time (2026-11-21T14:00:00Z)")
 	f.Int32VarP(&o.tail, "tail", "n", 0, "only the last N lines; 0 for all")
+	f.StringVar(&taken, "filter", "", "only records that this `FILTER` takes: severity>=warn, text~timeout, trace=ID, …")
 	f.BoolVar(&o.json, "json", false, "print each line as a JSON object")
+	_ = cmd.RegisterFlagCompletionFunc("filter", p.completeFilter(banyanv1.Signal_SIGNAL_LOGS)) // it fails for flags that are not there
 	return cmd
 }
 
@@ -66,6 +81,9 @@ func (p *program) logs(ctx context.Context, command string, o logsOptions) error
 	if err := selectSources(req, st, o.names); err != nil {
 		return err
 	}
+	if o.filter != nil {
+		return p.filteredLogs(ctx, s, t, st, o, req)
+	}
 	print := p.logPrinter(st, o.json)
 	if !o.follow {
 		return readLogs(ctx, s, req, print)
@@ -81,15 +99,21 @@ func (p *program) logsRequest(o logsOptions) (*banyanv1.LogsRequest, error) {
 	if o.since == "" {
 		return req, nil
 	}
-	at, err := time.Parse(time.RFC3339, o.since)
-	if ago, derr := appfile.ParseDuration(o.since); derr == nil {
-		at, err = p.now().Add(-time.Duration(ago)), nil
+	var err error
+	req.Since, err = p.since(o.since)
+	return req, err
+}
+
+// since reads --since.
+func (p *program) since(text string) (*timestamppb.Timestamp, error) {
+	if ago, err := appfile.ParseDuration(text); err == nil {
+		return timestamppb.New(p.now().Add(-time.Duration(ago))), nil
 	}
+	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return nil, fmt.Errorf("--since %q is neither a duration like 10m nor a time like 2026-11-21T14:00:00Z", o.since)
+		return nil, fmt.Errorf("--since %q is neither a duration like 10m nor a time like 2026-11-21T14:00:00Z", text)
 	}
-	req.Since = timestamppb.New(at)
-	return req, nil
+	return timestamppb.New(at), nil
 }
 
 // selectSources sorts names into services and instances.

@@ -16,9 +16,15 @@ import (
 	"github.com/banyanrun/banyan/proto/banyan/v1/banyanv1connect"
 )
 
+// daemonURL is where a daemon's APIs are below its socket; the host is any.
+const daemonURL = "http://banyan"
+
 // session is a connection to an app's daemon.
 type session struct {
 	banyanv1connect.ControlServiceClient
+	banyanv1connect.DashboardServiceClient
+	banyanv1connect.TelemetryServiceClient
+	client    *http.Client
 	transport *http.Transport
 }
 
@@ -29,8 +35,13 @@ func dial(socket string) *session {
 		},
 		DisableCompression: true,
 	}
-	client := banyanv1connect.NewControlServiceClient(&http.Client{Transport: transport}, "http://banyan")
-	return &session{ControlServiceClient: client, transport: transport}
+	client := &http.Client{Transport: transport}
+	return &session{
+		ControlServiceClient:   banyanv1connect.NewControlServiceClient(client, daemonURL),
+		DashboardServiceClient: banyanv1connect.NewDashboardServiceClient(client, daemonURL),
+		TelemetryServiceClient: banyanv1connect.NewTelemetryServiceClient(client, daemonURL),
+		client:                 client, transport: transport,
+	}
 }
 
 func (s *session) close() { s.transport.CloseIdleConnections() }

@@ -14,6 +14,7 @@ import (
 	"github.com/banyanrun/banyan/internal/reconcile"
 	"github.com/banyanrun/banyan/internal/route"
 	"github.com/banyanrun/banyan/internal/saga/definition"
+	"github.com/banyanrun/banyan/internal/telemetry/alert"
 )
 
 var _ admin.Engine = (*daemon)(nil)
@@ -84,17 +85,23 @@ func (d *daemon) apply(ctx context.Context, r admin.Apply, before *model.App) (a
 	}
 	changed := changes(before, app)
 	app.Generation = before.Generation
-	if len(changed) > 0 || digest(before.Gateway) != digest(app.Gateway) {
+	if len(changed) > 0 || digest(before.Gateway) != digest(app.Gateway) || dashWish(before.Dashboard) != dashWish(app.Dashboard) ||
+		seenWish(before) != seenWish(app) {
 		app.Generation++
 	}
 	warnings := slices.Concat(app.Warnings, d.sagaWarnings(ctx))
 	return admin.Applied{Generation: app.Generation, Changed: changed, Warnings: warnings}, d.enforce(ctx, app, addrs)
 }
 
+// check finds mistakes in expressions, as the CLI has.
+func check(app *appfile.App, dir string) []appfile.Finding {
+	return append(definition.Check(app, dir), alert.Check(app, dir)...)
+}
+
 // load reads the app file and makes it definite.
 func load(r admin.Apply) (*model.App, error) {
 	file, err := appfile.Load(appfile.Options{
-		Path: r.Path, Env: r.Environment, Profiles: r.Profiles, Check: definition.Check,
+		Path: r.Path, Env: r.Environment, Profiles: r.Profiles, Check: check,
 		Lookup: func(name string) (string, bool) { v, ok := r.Variables[name]; return v, ok },
 	})
 	if err != nil {

@@ -89,7 +89,7 @@ func (d *daemon) openBroker(ctx context.Context, app *model.App) (*broker, error
 		return nil, errors.Join(err, keeper.Close())
 	}
 	b := &broker{choice: c, engine: keeper, progress: store, since: time.Now()}
-	b.bus = bus.New(bus.Options{Engine: keeper, Progress: store, Address: d.deliveryAddress, Logger: d.log, Sole: true})
+	b.bus = bus.New(bus.Options{Engine: keeper, Progress: store, Address: d.deliveryAddress, Around: d.telemetry.aroundDeliveries, Logger: d.log, Sole: true})
 	b.outboxes = newOutboxes(d.background, b.bus, d.layout.Data, d.log)
 	b.outboxes.database = d.databases.address
 	return b, nil

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"net/http"
 	"os"
 	"os/signal"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -65,6 +68,8 @@ type daemon struct {
 	keeper     *dataplane.Keeper
 	addresses  *addresses
 	effects    *effects
+	dashboard  dashboard
+	telemetry  *telemetryRoom
 	loop       *reconcile.Loop
 	background context.Context // of what is started in the background
 
@@ -167,9 +172,11 @@ func (d *daemon) run(ctx context.Context) (err error) {
 	d.add(&g, d.keep)
 	d.add(&g, d.endWhenDown)
 	d.add(&g, d.serve)
+	d.add(&g, d.serveDash)
 	d.add(&g, d.serveServices)
 	d.add(&g, d.runBus)
 	d.add(&g, d.runSagas)
+	d.add(&g, d.runTelemetry)
 	d.add(&g, d.rest)
 	d.add(&g, d.leave(ctx))
 	err = g.Run()
@@ -269,7 +276,9 @@ func (d *daemon) setProxy(p driver.Process, started time.Time) {
 
 // serve serves the control API.
 func (d *daemon) serve(ctx context.Context) error {
-	return admin.Serve(ctx, d.layout.ControlSocket, d, d.log)
+	handlers := maps.Clone(d.dashboard.rpcs)
+	handlers[promPath] = http.StripPrefix(strings.TrimSuffix(promPath, "/"), d.promHandler())
+	return admin.Serve(ctx, d.layout.ControlSocket, handlers, d.log)
 }
 
 // restAfter is how long nothing has changed when the daemon gives memory back.
@@ -297,5 +306,5 @@ func (d *daemon) rest(ctx context.Context) error {
 
 // serveServices serves what services reach at $BANYAN_URL.
 func (d *daemon) serveServices(ctx context.Context) error {
-	return serviceapi.Serve(ctx, d.layout.ServiceSocket, serviceapi.Config{Publisher: publisher{d}, Sagas: sagaService{d}, Authentic: d.secrets.tokens.authentic, Log: d.log})
+	return serviceapi.Serve(ctx, d.layout.ServiceSocket, serviceapi.Config{Publisher: publisher{d}, Sagas: sagaService{d}, Telemetry: d.newIntake(), Authentic: d.secrets.tokens.authentic, Log: d.log})
 }

@@ -27,7 +27,8 @@ func draft(file *appfile.File, environment string, profiles []string, variables 
 		Name: file.App.Name, Path: file.Path, Environment: environment, Profiles: profiles,
 		Gateway: file.App.Gateway, Services: map[string]*model.Service{}, Secrets: file.App.Secrets,
 		Bus: file.App.Bus, Topics: file.App.Topics,
-		Resources: file.App.Resources,
+		Resources: file.App.Resources, Dashboard: file.App.Dashboard,
+		Telemetry: file.App.Telemetry, Alerts: file.App.Alerts, Recordings: file.App.Recordings,
 	}
 	for _, w := range file.Warnings {
 		app.Warnings = append(app.Warnings, w.String())
@@ -199,7 +200,7 @@ func (f *finisher) configHash(app *model.App, s *model.Service) error {
 		database.Outbox = false
 		spec.Database = &database
 	}
-	spec.DrainTimeout, spec.StopGracePeriod, spec.Calls, spec.Concurrency = nil, nil, nil, nil
+	spec.DrainTimeout, spec.StopGracePeriod, spec.Calls, spec.Concurrency, spec.Metrics = nil, nil, nil, nil, nil
 	edges := map[string]string{}
 	for callee := range s.Spec.Calls {
 		edges[callee] = f.addrs[route.EdgeID(s.Name, callee)]

@@ -27,15 +27,17 @@ const (
 	kindAddress  = "address"  // where a listener is, by its ID
 	kindDatabase = "database" // digest of a wish that was fulfilled, by service
 	kindFirst    = "first"    // where it was at first; those of route.Platform only
+	kindSession  = "session"  // access.Session by the hash of its secret
 )
 
 // The keys of kindMeta.
 const (
-	keyEpoch   = "epoch"   // how many daemons there have been
-	keySagas   = "sagas"   // what keeps the sagas, once there were some
-	keyDesired = "desired" // model.App; missing when the app is down
-	keyDown    = "down"    // true while the app goes down
-	keyHome    = "home"    // the state directory's path
+	keyEpoch    = "epoch"          // how many daemons there have been
+	keySagas    = "sagas"          // what keeps the sagas, once there were some
+	keyDesired  = "desired"        // model.App; missing when the app is down
+	keyDown     = "down"           // true while the app goes down
+	keyHome     = "home"           // the state directory's path
+	keyDashHost = "dashboard_host" // its name
 	// keyInstallation tells this state directory from others, on servers that they share.
 	keyInstallation = "installation"
 )

@@ -29,6 +29,8 @@ type surroundings struct {
 	secret   func(name string) ([]byte, error)
 	token    func(service string) (string, error)
 	database func(app *model.App, service string) (postgres.Address, error)
+	// telemetry says that Banyan takes telemetry in.
+	telemetry bool
 }
 
 // environment is what an instance gets: inherited, then injected, then the app
@@ -36,6 +38,7 @@ type surroundings struct {
 func (e *surroundings) environment() ([]string, error) {
 	env := e.as.inherit(e.service.Variables, e.dataDir)
 	e.inject(env)
+	sends := e.injectOTel(env)
 	token, err := e.token(e.service.Identity())
 	if err != nil {
 		return nil, err
@@ -61,6 +64,9 @@ func (e *surroundings) environment() ([]string, error) {
 			return nil, err
 		}
 		env[variable] = string(value)
+	}
+	if sends {
+		env[otelAttributes] = e.resource(env[otelAttributes])
 	}
 	list := make([]string, 0, len(env))
 	for _, name := range slices.Sorted(maps.Keys(env)) {

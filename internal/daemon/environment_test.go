@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -76,6 +77,61 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
+// TestEnvironmentForOpenTelemetry: SDKs send to Banyan unless the app file says where to.
+func TestEnvironmentForOpenTelemetry(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		off       bool
+		own       map[string]string
+		want, not []string
+	}{
+		{
+			name: "by itself",
+			want: []string{
+				"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:20004", "OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf", "OTEL_SERVICE_NAME=order",
+				"OTEL_RESOURCE_ATTRIBUTES=service.instance.id=order-3,banyan.revision=abc",
+			},
+			not: []string{"OTEL_EXPORTER_OTLP_HEADERS="}, // the terminal's
+		},
+		{
+			name: "another endpoint", own: map[string]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://x"},
+			want: []string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://x", "OTEL_EXPORTER_OTLP_HEADERS=a=b", "OTEL_RESOURCE_ATTRIBUTES=z=1"},
+			not:  []string{"OTEL_EXPORTER_OTLP_ENDPOINT=", "OTEL_EXPORTER_OTLP_PROTOCOL=", "OTEL_SERVICE_NAME="},
+		},
+		{
+			name: "what it says of itself", own: map[string]string{
+				"OTEL_RESOURCE_ATTRIBUTES": "a=b,service.instance.id=one", "OTEL_SERVICE_NAME": "mine", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+			},
+			want: []string{
+				"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:20004", "OTEL_EXPORTER_OTLP_PROTOCOL=grpc", "OTEL_SERVICE_NAME=mine",
+				"OTEL_RESOURCE_ATTRIBUTES=a=b,service.instance.id=one,banyan.revision=abc",
+			},
+		},
+		{name: "off", off: true, want: []string{"OTEL_EXPORTER_OTLP_HEADERS=a=b"}, not: []string{"OTEL_EXPORTER_OTLP_ENDPOINT=", "OTEL_SERVICE_NAME="}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e := order(t)
+			e.telemetry = !c.off
+			e.service.Variables["OTEL_EXPORTER_OTLP_HEADERS"], e.service.Variables["OTEL_RESOURCE_ATTRIBUTES"] = "a=b", "z=1"
+			maps.Copy(e.service.Spec.Environment, c.own)
+			env, err := e.environment()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range c.want {
+				if !slices.Contains(env, want) {
+					t.Errorf("%s is missing in\n%s", want, strings.Join(env, "\n"))
+				}
+			}
+			for _, not := range c.not {
+				if slices.ContainsFunc(env, func(kv string) bool { return strings.HasPrefix(kv, not) }) {
+					t.Errorf("%s is in\n%s", not, strings.Join(env, "\n"))
+				}
+			}
+		})
+	}
+}
+
 func TestEnvironmentOfAnotherUser(t *testing.T) {
 	e := order(t)
 	e.as = account{change: true, uid: 61200, gid: 61200}
@@ -123,6 +179,7 @@ func TestConfigHash(t *testing.T) {
 		},
 		"an outbox":                func(e *surroundings) { e.service.Spec.Database.Outbox = true },
 		"no address of Banyan yet": func(e *surroundings) { delete(e.addrs, "edge/order/banyan") },
+		"where metrics are":        func(e *surroundings) { e.service.Spec.Metrics = &appfile.Metrics{Path: "/x"} },
 		"concurrency":              func(e *surroundings) { e.service.Spec.Concurrency = &appfile.Concurrency{Max: 5} },
 		"an unrelated address":     func(e *surroundings) { e.addrs["edge/other/bank"] = "127.0.0.1:1" },
 	}

@@ -45,6 +45,7 @@ func newEvents(t *testing.T) (*events, *mail) {
 	server := httptest.NewServer(m)
 	t.Cleanup(server.Close)
 	d := &daemon{background: t.Context(), log: slog.New(slog.DiscardHandler), layout: layout.Layout{Bus: t.TempDir()}, effects: &effects{}}
+	d.telemetry = d.newTelemetry()
 	d.effects.current.Store(&applied{addrs: map[string]string{
 		route.EdgeID(route.Platform, "mail"): strings.TrimPrefix(server.URL, "http://"),
 	}})

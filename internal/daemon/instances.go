@@ -180,6 +180,7 @@ func (x *instances) around(i model.Instance) *surroundings {
 	now := x.app()
 	return &surroundings{
 		app: now.app, service: i.Of, instance: i, addrs: now.addrs, secret: x.secret, token: x.token, database: x.database, dataDir: filepath.Join(x.data, i.Of.Identity()),
+		telemetry: true,
 	}
 }
 

@@ -23,10 +23,13 @@ func (p publisher) Publish(ctx context.Context, service, topic string, events []
 			Code: serviceapi.PublisherAbsent, Detail: "the app has no topics, or they could not be opened: see `banyan topics`", Topic: topic, RetryAfter: time.Second,
 		}
 	}
+	began := time.Now()
 	results, err := b.bus.Publish(ctx, service, topic, events)
+	p.daemon.telemetry.publishSpan(service, topic, events, began, err)
 	if err != nil {
 		return nil, refusal(err)
 	}
+	p.daemon.telemetry.published.add(service, topic, len(events))
 	list := make([]serviceapi.Result, len(results))
 	for i, r := range results {
 		list[i] = serviceapi.Result{ID: r.ID, Source: r.Source, Sequence: r.Sequence, Duplicate: r.Duplicate, Scheduled: r.Scheduled}

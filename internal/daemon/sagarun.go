@@ -41,8 +41,8 @@ func (d *daemon) openSagas(ctx context.Context, app *model.App, kind string) *sa
 	if err != nil {
 		return &sagaRoom{kind: kind, err: stoppedSagas(err)}
 	}
-	r := &sagaRoom{kind: kind, store: kept, caller: call.New(call.Options{Target: d.callTarget})}
-	r.coordinator = coordinator.New(coordinator.Options{Store: kept, Caller: r.caller, Events: sagaEvents{d}, Logger: d.log})
+	r := &sagaRoom{kind: kind, store: kept, caller: call.New(call.Options{Target: d.callTarget, Around: d.telemetry.aroundSteps})}
+	r.coordinator = coordinator.New(coordinator.Options{Store: kept, Caller: tracedCaller{r.caller}, Events: sagaEvents{d}, Logger: d.log})
 	return r
 }
 

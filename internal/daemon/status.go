@@ -28,7 +28,7 @@ func (d *daemon) Status(ctx context.Context, usage bool) (*model.Status, error) 
 		return nil, err
 	}
 	now := d.current()
-	st.GatewayURLs = gatewayURLs(now)
+	st.GatewayURLs, st.DashboardURL = gatewayURLs(now), d.dashboard.url()
 	st.Daemon = model.ProcessStatus{PID: os.Getpid(), Version: d.version, Started: d.started, Ready: true}
 	st.DataPlane = d.proxyStatus(usage, latest)
 	if usage {

@@ -38,6 +38,7 @@ func (d *daemon) open(ctx context.Context) (err error) {
 	if d.logs, err = logs.New(logs.Options{Dir: d.layout.Logs, Log: d.log, Redact: d.secrets.redact}); err != nil {
 		return err
 	}
+	d.telemetry = d.newTelemetry()
 	d.builder = build.New(d.layout.Builds)
 	d.driver, err = process.New(process.Options{Exec: []string{d.self, "exec"}, Tag: layout.Hash(d.layout.StateDir), Log: d.log})
 	return err
@@ -57,6 +58,12 @@ func (d *daemon) close() error {
 	}
 	if d.databases != nil {
 		d.databases.close()
+	}
+	if d.dashboard.actions != nil {
+		err = errors.Join(err, d.dashboard.actions.Close())
+	}
+	if d.telemetry != nil {
+		err = errors.Join(err, d.telemetry.close())
 	}
 	if d.logs != nil {
 		err = errors.Join(err, d.logs.Close())
@@ -110,7 +117,10 @@ func (d *daemon) wire(ctx, background context.Context) error {
 	if err := d.connect(found.dataPlane, found.dataPlaneSince); err != nil {
 		return err
 	}
-	return d.begin(ctx, app, found)
+	if err := d.begin(ctx, app, found); err != nil {
+		return err
+	}
+	return d.openDash(ctx)
 }
 
 // nextEpoch numbers this daemon's snapshots.
@@ -149,7 +159,7 @@ func (d *daemon) openPorts(ctx context.Context, found *adoption) (err error) {
 func (d *daemon) connect(running driver.Process, since time.Time) error {
 	c := dataplane.Config{
 		Socket: d.layout.ProxySocket, Start: d.startProxy, Restart: launch.Argv(d.layout, d.self, true), Log: d.log,
-		Acked: d.acked, Drained: func(ids []string) { d.loop.Drained(ids) }, Event: d.event,
+		Acked: d.acked, Drained: func(ids []string) { d.loop.Drained(ids) }, Event: d.event, Spans: d.telemetry.seen,
 	}
 	if running != nil {
 		c.Running = proxyProcess{running}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/banyanrun/banyan/internal/link"
+	"github.com/banyanrun/banyan/internal/proxy/account"
 	"github.com/banyanrun/banyan/internal/route"
 )
 
@@ -45,7 +46,9 @@ type Config struct {
 	Acked   func(route.Version)
 	Drained func(ids []string)
 	Event   func(link.Event)
-	Log     *slog.Logger
+	// Spans gets the spans of requests that have ended. Nil: none are asked for.
+	Spans func([]account.Span)
+	Log   *slog.Logger
 }
 
 // Keeper keeps one data plane. Methods are safe for concurrent use; Connect

@@ -98,6 +98,9 @@ func (k *Keeper) watch(ctx context.Context, p *plane) error {
 	ping := time.NewTicker(pingEvery)
 	defer ping.Stop()
 	k.poke()
+	if err := k.askSpans(p, spansAhead); err != nil {
+		return fmt.Errorf("the link ended: %w", err)
+	}
 	for {
 		var err error
 		select {
@@ -175,6 +178,10 @@ func (k *Keeper) read(p *plane) error {
 			p.told(m.Stats)
 		case m.Event != nil:
 			k.cfg.Event(*m.Event)
+		case m.Spans != nil:
+			if err := k.tookSpans(p, m.Spans); err != nil {
+				return err
+			}
 		}
 	}
 }

@@ -47,6 +47,10 @@ type Message struct {
 	StatsRequest *StatsRequest `json:"stats_request,omitempty"`
 	// From the data plane: the answer, in parts of at most MaxEdges edges.
 	Stats *Stats `json:"stats,omitempty"`
+	// From the daemon: spans are wanted. A data plane that is too old for it says nothing.
+	SpansRequest *SpansRequest `json:"spans_request,omitempty"`
+	// From the data plane: some of them; never without a SpansRequest.
+	Spans *Spans `json:"spans,omitempty"`
 	// From the daemon: it is about to close the link on purpose.
 	Bye *Bye `json:"bye,omitempty"`
 }
@@ -122,6 +126,19 @@ type Stats struct {
 	// More parts follow: their edges belong behind this one's.
 	More bool `json:"more,omitempty"`
 	account.Snapshot
+}
+
+// SpansRequest lets the data plane send so many Spans more. As the daemon asks for
+// few at a time, and again when it has taken them, spans never fill the socket: what
+// else has to be said is not held up, even if the daemon stands still.
+type SpansRequest struct {
+	Messages int `json:"messages"`
+}
+
+// Spans are spans of requests that have ended, as account.Encoder writes them: 60 to
+// 120 bytes each, which base64 makes a third more.
+type Spans struct {
+	Data []byte `json:"data"`
 }
 
 // Event is a fact for people: an instance ejected or back, a breaker opened or

@@ -34,6 +34,12 @@ type App struct {
 	CallsAll bool `json:"calls_all,omitempty"`
 	// Resources are the servers that the app uses; their URLs keep their references.
 	Resources *appfile.AppResources `json:"resources,omitempty"`
+	// Dashboard is as in the app file; nil: by its defaults.
+	Dashboard *appfile.Dashboard `json:"dashboard,omitempty"`
+	// Telemetry, Alerts and Recordings are as in the app file.
+	Telemetry  *appfile.Telemetry        `json:"telemetry,omitempty"`
+	Alerts     map[string]*appfile.Alert `json:"alerts,omitempty"`
+	Recordings map[string]string         `json:"recordings,omitempty"`
 	// Secrets says where values come from; files are absolute.
 	Secrets  map[string]*appfile.Secret `json:"secrets,omitempty"`
 	Warnings []string                   `json:"warnings,omitempty"`
@@ -234,11 +240,13 @@ func (s *ServiceStatus) Settled() bool {
 type Status struct {
 	App         *App // nil: nothing was applied yet
 	GatewayURLs []string
-	Services    []ServiceStatus
-	Daemon      ProcessStatus
-	DataPlane   ProcessStatus
-	Usage       map[string]Usage // by instance; only where it was asked for
-	GoingDown   bool
+	// DashboardURL is where the dashboard is; empty: it is not open.
+	DashboardURL string
+	Services     []ServiceStatus
+	Daemon       ProcessStatus
+	DataPlane    ProcessStatus
+	Usage        map[string]Usage // by instance; only where it was asked for
+	GoingDown    bool
 }
 
 // ProcessStatus is what there is to say of one of Banyan's own processes.

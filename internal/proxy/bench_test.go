@@ -24,9 +24,15 @@ import (
 // client and the service are bare, so that most of it is the data plane.
 func BenchmarkEdge(b *testing.B) { benchmarkEdge(b, Options{}) }
 
-// BenchmarkEdgeSpans is the same with a span recorded for each request.
+// BenchmarkEdgeSpans is the same with a span recorded for each request, and made ready
+// for the link.
 func BenchmarkEdgeSpans(b *testing.B) {
-	benchmarkEdge(b, Options{Spans: func([]account.Span) {}})
+	var encoder account.Encoder
+	benchmarkEdge(b, Options{Spans: func(spans []account.Span) {
+		if _, err := json.Marshal(&link.Message{Spans: &link.Spans{Data: encoder.Encode(spans)}}); err != nil {
+			b.Error(err)
+		}
+	}})
 }
 
 func benchmarkEdge(b *testing.B, o Options) {

@@ -61,8 +61,12 @@ var (
 // forwardedBy replaces what a client from outside says about where it comes from.
 func forwardedBy(h *message.Head, from netip.Addr, secure bool) (clientIP []byte) {
 	for i := range h.Fields {
-		if forgeable(&h.Fields[i]) {
-			h.Fields[i].ID = message.Removed
+		f := &h.Fields[i]
+		switch {
+		case f.ID == message.Cookie:
+			withoutDashboard(h, f)
+		case forgeable(f):
+			f.ID = message.Removed
 		}
 	}
 	clientIP = from.AppendTo(h.Space(46)[:0])

@@ -34,13 +34,32 @@ func (x *exchange) serve(in *ingress) {
 // serveEdge answers a service's declared call.
 func (x *exchange) serveEdge(ed edge) {
 	x.caller = ed.callerName
-	x.countIn(ed)
+	if ed.callee == route.Platform && isPush(x.req.Path) {
+		x.edg, x.live = ed, x.w.unseen
+		x.live.Begin()
+	} else {
+		x.countIn(ed)
+	}
 	x.begin()
 	if string(x.req.Method) == "CONNECT" {
 		x.answer(x.failed(MethodNotOK, nil, "CONNECT is not for services"))
 		return
 	}
 	x.run()
+}
+
+// isPush reports whether a path of Banyan's takes telemetry. Requests there are no
+// traffic: each would be the occasion of the next.
+func isPush(path []byte) bool {
+	rest, ok := bytes.CutPrefix(path, []byte("/v1/"))
+	if !ok {
+		return bytes.HasPrefix(path, []byte("/opentelemetry.proto.collector.")) || bytes.HasPrefix(path, []byte("/api/v2/spans"))
+	}
+	switch string(pathOf(rest)) {
+	case "traces", "metrics", "logs":
+		return true
+	}
+	return false
 }
 
 // refuse answers a call that is not declared and tells people about it.
@@ -51,6 +70,7 @@ func (x *exchange) refuse(en *entry) {
 	}
 	x.e.events.refused(en.Caller, callee)
 	x.reqID = requestID(x.req)
+	x.trace = continueTrace(x.req) // it goes nowhere, and has a span all the same
 	x.edg = noEdge
 	x.answer(&failure{
 		code: CallRefused, caller: en.Caller, service: callee,

@@ -207,7 +207,7 @@ func TestRequestHeaders(t *testing.T) {
 		for k, v := range map[string]string{
 			"Connection": "X-Drop, Banyan-Caller, Traceparent", "X-Drop": "1", "Banyan-Caller": "forged", "Banyan_caller": "forged",
 			"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Host": "evil", "X_forwarded_for": "6.6.6.6", "Forwarded": "for=6.6.6.6",
-			"X-Real-Ip": "6.6.6.6", "X-Forwarded-Prefix": "/evil", "Te": "trailers, deflate", "Proxy-Authorization": "secret", "Cookie": "a=b",
+			"X-Real-Ip": "6.6.6.6", "X-Forwarded-Prefix": "/evil", "Te": "trailers, deflate", "Proxy-Authorization": "secret", "Cookie": "a=b; banyan_dashboard=secret",
 			"X-Request-Id": "mine-1", "Traceparent": sample, "User-Agent": "",
 		} {
 			req.Header[k] = []string{v}

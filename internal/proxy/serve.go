@@ -67,7 +67,8 @@ func Serve(ctx context.Context, cfg ServeConfig) error {
 	}
 	s := &serving{cfg: cfg, log: cfg.Log, shutdown: make(chan time.Duration, 1), hello: make(chan struct{})}
 	s.restart = newRestarter(cfg.Log)
-	s.engine = New(Options{Log: cfg.Log, AccessLog: cfg.AccessLog, Drained: s.drained, Event: s.event})
+	s.spans.wake = make(chan struct{}, 1)
+	s.engine = New(Options{Log: cfg.Log, AccessLog: cfg.AccessLog, Drained: s.drained, Event: s.event, Spans: s.spans.send})
 	return s.run(ctx, l)
 }
 
@@ -81,6 +82,7 @@ type serving struct {
 	shutdown chan time.Duration // a daemon asked for it
 	hello    chan struct{}      // closed at the first Hello
 	helloed  sync.Once
+	spans    spanDoor
 
 	// order is held while a snapshot is applied and its Ack queued, so that no
 	// Drained overtakes it; and while the session changes.
@@ -97,6 +99,7 @@ func (s *serving) run(ctx context.Context, l *link.Listener) error {
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
 	defer signal.Stop(signals)
 
+	s.spans.ended = ctx.Done()
 	var tasks sync.WaitGroup
 	tasks.Go(func() { _ = s.engine.Run(ctx) })
 	tasks.Go(func() { s.restart.run(ctx) })

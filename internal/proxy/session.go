@@ -109,6 +109,7 @@ func (n *session) run() {
 	writer.Go(n.write)
 	err := n.read()
 	n.close()
+	n.s.spans.forget(n)
 	writer.Wait()
 	n.tasks.Wait()
 	for _, sock := range n.sockets {
@@ -180,6 +181,8 @@ func (n *session) handle(m *link.Message, sockets []*link.Socket) {
 		n.queue(&link.Message{Pong: &link.Pong{Seq: m.Ping.Seq, InFlight: n.s.engine.InFlight()}})
 	case m.StatsRequest != nil:
 		n.tasks.Go(func() { n.tell(m.StatsRequest.Seq) }) // pings are answered meanwhile
+	case m.SpansRequest != nil:
+		n.s.spans.grant(n, m.SpansRequest.Messages)
 	case m.Bye != nil:
 		n.bye = true
 		n.s.restart.disarm()

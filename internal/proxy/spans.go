@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"encoding/hex"
+	"net/http"
 	"time"
 
 	"github.com/banyanrun/banyan/internal/proxy/account"
@@ -31,7 +32,7 @@ func newSpanBuffer(s *account.Spans, every bool, l *loop.Loop) *spanBuffer {
 // add records the exchange, which took total nanoseconds. last is the instance
 // that had it last; nil: none.
 func (b *spanBuffer) add(x *exchange, last *instance, total int64, o *account.Outcome) {
-	if x.trace.trace == nil || !x.trace.sampled && !b.every {
+	if x.trace.trace == nil || !x.trace.sampled && !b.every || x.live == x.w.unseen {
 		return
 	}
 	if b.batch.Len() == 0 {
@@ -46,11 +47,44 @@ func (b *spanBuffer) add(x *exchange, last *instance, total int64, o *account.Ou
 	if last != nil {
 		s.Instance, s.Revision = last.id, last.revision
 	}
+	s.Method = methodName(x.req.Method)
+	if x.gate.url != nil { // the service may have got another
+		s.SetPath(x.gate.url)
+	} else {
+		s.SetPath(pathOf(x.req.Path))
+	}
 	s.Start, s.Duration = b.epoch+x.began, time.Duration(total)
 	s.Status, s.Code, s.Failed, s.Tries = o.Status, o.Code, o.Failed, o.Tries
 	if !b.timer.IsSet() {
 		b.timer.Set(b.loop.Now() + int64(spanFlush))
 	}
+}
+
+// methodName is a method that outlives its request.
+func methodName(method []byte) string {
+	switch string(method) {
+	case http.MethodGet:
+		return http.MethodGet
+	case http.MethodPost:
+		return http.MethodPost
+	case http.MethodPut:
+		return http.MethodPut
+	case http.MethodPatch:
+		return http.MethodPatch
+	case http.MethodDelete:
+		return http.MethodDelete
+	case http.MethodHead:
+		return http.MethodHead
+	case http.MethodOptions:
+		return http.MethodOptions
+	case http.MethodConnect:
+		return http.MethodConnect
+	case http.MethodTrace:
+		return http.MethodTrace
+	case "":
+		return ""
+	}
+	return account.OtherMethod
 }
 
 // decodeHex reads digits that were checked, or made here.

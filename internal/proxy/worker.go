@@ -25,7 +25,8 @@ type worker struct {
 	log       logBuffer
 	record    record // the one that is being logged
 	counts    *account.Set
-	spans     *spanBuffer // nil: none are recorded
+	unseen    *account.Live // counts what is no traffic, for nobody
+	spans     *spanBuffer   // nil: none are recorded
 	refusals  [refusedKinds]atomic.Uint64
 	lastCall  *loop.Timer // to those that were asked to leave
 }
@@ -39,7 +40,7 @@ type leaver interface {
 }
 
 func newWorker(e *Engine, l *loop.Loop) *worker {
-	w := &worker{e: e, loop: l, clients: map[leaver]struct{}{}, counts: account.NewSet()}
+	w := &worker{e: e, loop: l, clients: map[leaver]struct{}{}, counts: account.NewSet(), unseen: account.NewSet().Edge(account.Key{})}
 	w.log.access, w.log.loop = e.access, l
 	w.log.timer = l.NewTimer(w.log.flush)
 	w.lastCall = l.NewTimer(w.expel)

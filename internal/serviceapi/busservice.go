@@ -53,7 +53,7 @@ func (s busService) publish(ctx context.Context, topic string, delay *durationpb
 			return nil, ofTopic(topic, p)
 		}
 	}
-	results, err := s.store(ctx, callerOf(ctx), topic, events, at)
+	results, err := s.store(ctx, callerOf(ctx), topic, events, at, headerOf(ctx))
 	if err != nil {
 		return nil, ofTopic(topic, err)
 	}

@@ -41,6 +41,7 @@ func newHandler(c Config) *handler {
 	h.handle("/v1/sagas/{saga}", calls{http.MethodGet: h.getSaga, http.MethodPost: h.postSaga})
 	h.handle("/v1/sagas/{saga}/events", calls{http.MethodGet: h.watchSaga})
 	h.handle("/v1/sagas/{saga}/steps/{step}", calls{http.MethodPost: h.answerStep})
+	h.takeTelemetry()
 	h.mux.Handle(banyanv1connect.NewBusServiceHandler(busService{h}, h.rpcOptions()...))
 	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, r, &Problem{Code: NoRoute, Detail: fmt.Sprintf("Banyan has nothing at %s", r.URL.Path)})

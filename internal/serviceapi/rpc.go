@@ -30,13 +30,22 @@ func (h *handler) rpcOptions() []connect.HandlerOption {
 	}
 }
 
-// callerKey is where the context of a procedure has its caller.
-type callerKey struct{}
+// callerKey and headerKey are where the context of a procedure has its caller and
+// the request's header.
+type (
+	callerKey struct{}
+	headerKey struct{}
+)
 
 // callerOf returns who called the procedure that has ctx.
 func callerOf(ctx context.Context) string {
 	caller, _ := ctx.Value(callerKey{}).(string) // the interceptor has set it
 	return caller
+}
+
+func headerOf(ctx context.Context) http.Header {
+	header, _ := ctx.Value(headerKey{}).(http.Header) // as above
+	return header
 }
 
 // interceptor finds out who calls, and makes what a procedure returns an error of Connect.
@@ -70,7 +79,8 @@ func (i interceptor) call(ctx context.Context, spec connect.Spec, header http.He
 	if err != nil {
 		return rpcError(problemOf(err))
 	}
-	if err = next(context.WithValue(ctx, callerKey{}, caller)); err == nil {
+	ctx = context.WithValue(context.WithValue(ctx, callerKey{}, caller), headerKey{}, header)
+	if err = next(ctx); err == nil {
 		return nil
 	}
 	if e, ok := errors.AsType[*connect.Error](err); ok { // of the stream itself

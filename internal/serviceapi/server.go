@@ -19,6 +19,8 @@ type Config struct {
 	Publisher Publisher
 	// Sagas runs them. Nil: there are none.
 	Sagas Sagas
+	// Telemetry takes traces, logs and metrics. Nil: there is nothing where they are sent to.
+	Telemetry Telemetry
 	// Authentic reports whether a token is the BANYAN_TOKEN of a service. Nil: none is.
 	Authentic func(service, token string) bool
 	Log       *slog.Logger

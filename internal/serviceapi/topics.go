@@ -110,18 +110,30 @@ func (h *handler) publishTo(topic string, r *http.Request, caller string) ([]Res
 		}
 		return nil, err
 	}
-	return h.store(r.Context(), caller, topic, events, at)
+	return h.store(r.Context(), caller, topic, events, at, r.Header)
 }
 
+// traceParent is both the attribute of events and the field of requests by which they
+// belong to a trace; see CloudEvents' extension for distributed tracing.
+const (
+	traceParent = "traceparent"
+	traceLen    = 55
+)
+
 // store publishes events; at is when those count that do not say it themselves,
-// empty: at once.
-func (h *handler) store(ctx context.Context, caller, topic string, events []cloudevent.Event, at string) ([]Result, error) {
+// empty: at once. Events that say nothing of a trace are of their request's.
+func (h *handler) store(ctx context.Context, caller, topic string, events []cloudevent.Event, at string, header http.Header) ([]Result, error) {
 	if h.Publisher == nil {
 		return nil, noPublisher()
 	}
 	if at != "" {
 		for i := range events {
 			events[i].Default(deliverAt, at)
+		}
+	}
+	if trace := header.Get(traceParent); len(trace) == traceLen { // the data plane has made or checked it
+		for i := range events {
+			events[i].Default(traceParent, trace)
 		}
 	}
 	return h.Publisher.Publish(ctx, caller, topic, events)

@@ -1,6 +1,7 @@
 package view_test
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -101,6 +102,37 @@ func render(t *testing.T, ar *txtar.Archive) string {
 	case "saga":
 		one := message[banyanv1.GetSagaResponse](t, ar, "saga.json")
 		lines = append(view.Saga(one, view.SagaOptions{Width: number(set["width"]), Color: color, Now: now}), view.SagaShowJSON(one))
+	case "traces":
+		list := message[banyanv1.SearchTracesResponse](t, ar, "traces.json").GetTraces()
+		lines = view.Traces(list, view.TraceOptions{Width: number(set["width"]), Color: color, Now: now})
+		for _, one := range list {
+			lines = append(lines, view.TraceSummaryJSON(one))
+		}
+	case "trace":
+		lines = view.Trace(message[banyanv1.GetTraceResponse](t, ar, "trace.json"), view.TraceOptions{Width: number(set["width"]), Color: color, Now: now})
+		checkSize(t, lines, number(set["width"]), 0)
+	case "entries":
+		for _, e := range message[banyanv1.SearchLogsResponse](t, ar, "logs.json").GetLogs() {
+			lines = append(lines, view.Entry(e, view.LogOptions{Names: 9, Terminal: color, Color: color, Location: time.UTC})...)
+			lines = append(lines, view.EntryJSON(e))
+		}
+	case "top":
+		before := view.Reading{At: now.Add(-2 * time.Second), Status: status(t, ar, "before.json"), Stats: message[banyanv1.StatsResponse](t, ar, "stats-before.json")}
+		after := view.Reading{At: now, Status: status(t, ar, "after.json"), Stats: message[banyanv1.StatsResponse](t, ar, "stats-after.json")}
+		o := view.TopOptions{Width: number(set["width"]), Color: color, Sort: set["sort"]}
+		lines = append([]string{view.TopHead(before, after, o)}, view.Top(before, after, o)...)
+		lines = append(lines, view.TopJSON(before, after, o.Sort)...)
+	case "prom":
+		var res view.PromResult
+		if err := json.Unmarshal([]byte(content(ar, "answer.json")), &res); err != nil {
+			t.Fatal(err)
+		}
+		lines = view.Prom(&res, view.PromOptions{Width: number(set["width"]), Color: color, Now: now})
+	case "alerts":
+		_, all := set["all"]
+		lines = view.Alerts(message[banyanv1.ListAlertsResponse](t, ar, "alerts.json").GetRules(), view.AlertOptions{
+			Width: number(set["width"]), Color: color, Now: now, All: all,
+		})
 	case "report":
 		lines = view.Report(st, color)
 	default:

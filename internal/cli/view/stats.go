@@ -139,9 +139,15 @@ func short(v float64) string {
 
 // quantile is d, of what was measured, to two digits: 84µs, 1.2ms, 340ms, 2.1s.
 func quantile(l *banyanv1.Latency, d time.Duration) string {
-	switch {
-	case l.GetCount() == 0:
+	if l.GetCount() == 0 {
 		return ""
+	}
+	return took(d)
+}
+
+// took is how long something took, to two digits.
+func took(d time.Duration) string {
+	switch {
 	case d < time.Millisecond:
 		return fmt.Sprintf("%dµs", d.Microseconds())
 	case d < 10*time.Millisecond:

@@ -40,6 +40,8 @@ type Layout struct {
 	Data      string // services' own directories
 	Bus       string // what was published, by topic
 	Sagas     string // how far sagas are
+	Actions   string // who did what
+	Telemetry string // spans, logs and metrics
 	Secrets   string
 	Ports     string // leases shared by all apps of the machine
 }
@@ -76,6 +78,8 @@ func For(stateDir string) (Layout, error) {
 		Data:          filepath.Join(abs, "data"),
 		Bus:           filepath.Join(abs, "bus"),
 		Sagas:         filepath.Join(abs, "saga.db"),
+		Actions:       filepath.Join(abs, "actions.log"),
+		Telemetry:     filepath.Join(abs, "telemetry"),
 		Secrets:       filepath.Join(abs, "secrets"),
 		Ports:         filepath.Join(os.TempDir(), "banyan-ports"),
 	}
@@ -127,7 +131,7 @@ func Hash(stateDir string) string {
 // keeps the state out of the user's repository. It refuses a run directory that
 // somebody else could have prepared.
 func (l Layout) Prepare() error {
-	for _, dir := range []string{l.StateDir, l.Binary, l.Logs, l.Builds, l.Data, l.Bus, l.Secrets, filepath.Dir(l.RunDir), l.RunDir} {
+	for _, dir := range []string{l.StateDir, l.Binary, l.Logs, l.Builds, l.Data, l.Bus, l.Telemetry, l.Secrets, filepath.Dir(l.RunDir), l.RunDir} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fault.New(fault.Denied, "cannot make %s: %w", dir, err).Fix("choose another place with --state-dir")
 		}

@@ -17,6 +17,13 @@ type Span struct {
 	// Instance and Revision had the request last; empty: none had it.
 	Instance, Revision string
 
+	// Method is HTTP's, or OtherMethod; empty: the request could not be read.
+	Method string
+	// path is what SetPath was given. It is kept here, as a string of its own would
+	// cost each request an allocation.
+	path    [pathMost]byte
+	pathLen uint8
+
 	Start    int64 // nanoseconds since 1970
 	Duration time.Duration
 	// Status, Code, Failed and Tries are as in Outcome.
@@ -26,9 +33,19 @@ type Span struct {
 	Tries  int
 }
 
+// OtherMethod stands for methods that are not HTTP's own, as in OpenTelemetry.
+const OtherMethod = "_OTHER"
+
+// SetPath copies the path without its query; of a long one the beginning.
+func (s *Span) SetPath(path []byte) { s.pathLen = uint8(copy(s.path[:], path)) }
+
+// Path is what SetPath was given.
+func (s *Span) Path() string { return string(s.path[:s.pathLen]) }
+
 const (
 	batchLen  = 256
 	mostQueue = 64 // batches that may wait
+	pathMost  = 80 // bytes
 )
 
 // Spans hands spans on without ever holding a loop up: each loop gathers them in a
