@@ -147,13 +147,13 @@ func (s *seen) joined(t *testing.T, path, trace, parent string) {
 		parents[span.GetSpanId()] = span.GetParentId()
 		by[span.GetService()] = span
 	}
-	if by["gateway"].GetParentId() != "b7ad6b7169203331" || by["front"].GetParentId() != by["gateway"].GetSpanId() || by["back"].GetParentId() != by["front"].GetSpanId() {
+	if by["front"].GetParentId() != "b7ad6b7169203331" || by["back"].GetParentId() != by["front"].GetSpanId() || by["deep"].GetParentId() != by["back"].GetSpanId() {
 		t.Errorf("the hops do not join: %v", parents)
 	}
-	if name := by["gateway"].GetName(); name != "GET /front" {
+	if name := by["front"].GetName(); name != "GET /front" {
 		t.Errorf("the gateway's span is called %q", name)
 	}
-	found, err := s.traces("service=back peer.service=deep url.path=/x duration<10s")
+	found, err := s.traces("service=deep banyan.caller=back url.path=/x duration<10s")
 	if err != nil || len(found) != 1 || found[0].GetTraceId() != trace || found[0].GetSpans() != 3 {
 		t.Errorf("found by a filter: %v, %v", found, err)
 	}
@@ -164,16 +164,16 @@ func (s *seen) broken(t *testing.T, path string) {
 	t.Helper()
 	get(t, s.url(path))
 	await(t, 10*time.Second, "the break", func() error {
-		found, err := s.traces("service=front peer.service=back")
+		found, err := s.traces("service=back banyan.caller=front")
 		if err != nil {
 			return err
 		}
 		for _, one := range found {
-			if one.GetRootService() == "front" && one.GetSpans() == 2 {
+			if one.GetRootService() == "back" && one.GetSpans() == 2 {
 				return nil
 			}
 		}
-		return fmt.Errorf("none of %v begins at front", found)
+		return fmt.Errorf("none of %v begins at back", found)
 	})
 }
 
@@ -184,7 +184,7 @@ func (s *seen) refusedIsSeen(t *testing.T) {
 		t.Fatal(a)
 	}
 	await(t, 10*time.Second, "the refused call", func() error {
-		found, err := s.traces("service=front banyan.code=call-refused")
+		found, err := s.traces("banyan.caller=front banyan.code=call-refused")
 		if err == nil && len(found) != 1 {
 			err = fmt.Errorf("%d traces", len(found))
 		}
@@ -211,7 +211,7 @@ func (s *seen) pushed(t *testing.T) {
 		}
 		return err
 	})
-	if found, err := s.traces("peer.service=banyan"); err != nil || len(found) != 0 {
+	if found, err := s.traces("service=banyan banyan.caller=front"); err != nil || len(found) != 0 {
 		t.Errorf("the push was taken for traffic: %v, %v", found, err)
 	}
 }
@@ -321,7 +321,7 @@ func (s *seen) survives(t *testing.T) {
 		return nil
 	})
 	await(t, 20*time.Second, "spans and lines from before and after", func() error {
-		found, err := s.traces("service=gateway url.path=/front/numbers/say")
+		found, err := s.traces("service=front url.path=/front/numbers/say")
 		if err == nil && len(found) != requests {
 			err = fmt.Errorf("%d traces", len(found))
 		}

@@ -52,7 +52,7 @@ func TestPSJSON(t *testing.T) {
 		t.Errorf("not a status: %v\n%s", err, r)
 	}
 	r.sees(r.out, `  "stuck": true,`+"\n")
-	r.sees(r.out, `  "goingDown": false`+"\n")
+	r.sees(r.out, `  "goingDown": false,`+"\n")
 }
 
 func logRecords(names ...string) *banyanv1.LogsResponse {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -86,18 +85,11 @@ func (p *program) traceOptions() view.TraceOptions {
 	return view.TraceOptions{Width: p.width(), Color: p.color, Now: p.now()}
 }
 
-// calledService finds the service that a filter asks for.
-var calledService = regexp.MustCompile(`(?:^|[ (])service="?([a-z0-9-]+)`)
-
 func noTraces(req *banyanv1.SearchTracesRequest, res *banyanv1.SearchTracesResponse) string {
 	if req.GetFilter() == "" {
 		return "there are no traces of this time; every request between services and through the gateway makes one"
 	}
-	text := fmt.Sprintf("no trace of this time has a span that the filter takes; %d spans were looked at", res.GetScannedSpans())
-	if name := calledService.FindStringSubmatch(req.GetFilter()); name != nil {
-		text += "\nrequests to " + name[1] + " are peer.service=" + name[1] + "; service=" + name[1] + " are those that it made, and its own spans"
-	}
-	return text
+	return fmt.Sprintf("no trace of this time has a span that the filter takes; %d spans were looked at", res.GetScannedSpans())
 }
 
 func (p *program) traceCommand() *cobra.Command {

@@ -35,13 +35,13 @@ export function getTrace({ traceId }) {
     });
     return spanId;
   };
-  const root = add("", "gateway", "POST /api/orders", 0, 642, { kind: "client", scope: "banyan.dataplane", status: "error" });
+  const root = add("", "order", "POST /api/orders", 0, 642, { scope: "banyan.dataplane", status: "error" });
   const order = add(root, "order", "POST /orders", 2, 637, { status: "error", message: "payment refused" });
   add(order, "order", "SELECT carts", 4, 6, { kind: "client", attributes: [{ key: "db.system", value: "postgresql", type: "string" }, { key: "db.statement", value: "SELECT id, sku, quantity FROM carts WHERE user_id = $1 ORDER BY added_at", type: "string" }] });
-  const stock = add(order, "order", "PUT inventory/reservations", 14, 40, { kind: "client", scope: "banyan.dataplane" });
+  const stock = add(order, "inventory", "PUT inventory", 14, 40, { scope: "banyan.dataplane" });
   const reserve = add(stock, "inventory", "PUT /reservations/{id}", 16, 36);
   for (let i = 0; i < 6; i++) add(reserve, "inventory", `UPDATE stock line ${i + 1}`, 18 + i * 5, 4.2, { kind: "client" });
-  const pay = add(order, "order", "PUT payment/charges", 60, 520, { kind: "client", scope: "banyan.dataplane", status: "error", message: "503 after 3 tries", attributes: [{ key: "banyan.tries", value: "3", type: "int" }, { key: "banyan.code", value: "upstream-status", type: "string" }] });
+  const pay = add(order, "payment", "PUT payment", 60, 520, { scope: "banyan.dataplane", status: "error", message: "503 after 3 tries", attributes: [{ key: "banyan.tries", value: "3", type: "int" }, { key: "banyan.code", value: "upstream-status", type: "string" }] });
   for (let i = 0; i < 3; i++) {
     add(pay, "payment", "PUT /charges/{id}", 64 + i * 170, 160, {
       status: "error", message: "card network answered 503",
@@ -77,7 +77,7 @@ export function getMap() {
   return { nodes: [...nodes.values()], edges: links };
 }
 
-const fields = ["service", "status", "duration", "name", "kind", "http.route", "http.response.status_code", "peer.service", "severity", "text"];
+const fields = ["service", "status", "duration", "name", "kind", "http.route", "http.response.status_code", "banyan.caller", "severity", "text"];
 
 export function complete({ filter = "", position = 0 }) {
   const before = filter.slice(0, position);

@@ -9,7 +9,7 @@ import (
 	banyanv1 "github.com/banyanrun/banyan/proto/banyan/v1"
 )
 
-// Scopes of spans that Banyan made.
+// scopeHop is the scope of spans of the data plane.
 const scopeHop = "banyan.dataplane"
 
 // branch is a span in the tree of its trace.
@@ -76,20 +76,28 @@ func gap(s *banyanv1.Span) string {
 	switch {
 	case s.GetParentId() != "":
 		return fmt.Sprintf("it is a part of span %s, which is not kept", Clean(s.GetParentId()))
-	case s.GetScope() == scopeHop && s.GetService() != "gateway" && s.GetService() != "banyan":
-		return "if " + Clean(s.GetService()) + " made this call to answer a request, it did not pass the traceparent on"
+	case caller(s) != "" && caller(s) != "gateway" && caller(s) != "banyan":
+		return "if " + Clean(caller(s)) + " made this call to answer a request, it did not pass the traceparent on"
 	}
 	return ""
 }
 
-// label is a span's name, indented: its service, whom it called, and what for.
+// caller is who made the request of a hop; empty: the span is none.
+func caller(s *banyanv1.Span) string {
+	if s.GetScope() != scopeHop {
+		return ""
+	}
+	return attributeOf(s.GetAttributes(), "banyan.caller")
+}
+
+// label is a span's name, indented: who called, its service, and what for.
 func (b branch) label() line {
 	s := b.span
-	l := line{{strings.Repeat("  ", b.depth()), Plain}, {Clean(s.GetService()), ServiceStyle(s.GetService())}}
-	if to := attributeOf(s.GetAttributes(), "peer.service"); to != "" && s.GetScope() == scopeHop {
-		l = append(l, span{" → ", Plain}, span{Clean(to), ServiceStyle(to)})
+	l := line{{strings.Repeat("  ", b.depth()), Plain}}
+	if from := caller(s); from != "" {
+		l = append(l, span{Clean(from), ServiceStyle(from)}, span{" → ", Plain})
 	}
-	return append(l, span{"  " + Clean(s.GetName()), Plain})
+	return append(l, span{Clean(s.GetService()), ServiceStyle(s.GetService())}, span{"  " + Clean(s.GetName()), Plain})
 }
 
 func (l line) width() int {

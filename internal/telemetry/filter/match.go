@@ -224,7 +224,7 @@ func (t *term) written(v signal.Value) bool {
 	var room [32]byte
 	digits := room[:0]
 	if v.Type == signal.Double {
-		digits = strconv.AppendFloat(digits, math.Float64frombits(v.Num), 'g', -1, 64)
+		digits = signal.AppendNumber(digits, math.Float64frombits(v.Num))
 	} else {
 		digits = strconv.AppendInt(digits, int64(v.Num), 10)
 	}

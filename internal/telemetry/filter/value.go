@@ -194,5 +194,5 @@ func plain(text string) bool {
 		return strconv.FormatInt(n, 10) == text
 	}
 	f, err := strconv.ParseFloat(text, 64)
-	return err == nil && strconv.FormatFloat(f, 'g', -1, 64) == text
+	return err == nil && string(signal.AppendNumber(nil, f)) == text
 }

@@ -96,7 +96,7 @@ func appendNumber(b []byte, f float64) []byte {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return strconv.AppendQuote(b, strconv.FormatFloat(f, 'g', -1, 64))
 	}
-	return strconv.AppendFloat(b, f, 'g', -1, 64)
+	return signal.AppendNumber(b, f)
 }
 
 const hexDigits = "0123456789abcdef"

@@ -2,6 +2,7 @@ package red
 
 import (
 	"math"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -155,21 +156,27 @@ func TestSpans(t *testing.T) {
 	}
 	from.SetPath([]byte("/orders/\xff"))
 	var tr Tracer
-	got := tr.Spans([]account.Span{from, {Caller: "gateway", Callee: "order", Method: "GET", Status: 200, Tries: 1}})
+	got := tr.Spans([]account.Span{
+		from, {Caller: "gateway", Callee: "order", Method: "GET", Instance: "order-1", Revision: "r1", Status: 200, Tries: 1},
+		{Caller: "gateway", Method: "GET", Status: 404},
+	})
 	s := got[0]
-	if s.Name != "POST /orders" || s.Resource.Service != "gateway" || s.Kind != signal.KindClient || s.End != 12 ||
+	if s.Name != "POST /orders" || !reflect.DeepEqual(*s.Resource, signal.Resource{Service: "order", Instance: "order-1", Revision: "r1"}) || s.Kind != signal.KindServer || s.End != 12 ||
 		s.Status != signal.StatusError || s.Message != "no-ready-instance" || s.Scope.Name != signal.ScopeDataPlane || s.Resource != got[1].Resource {
 		t.Errorf("%+v", s)
 	}
 	for key, want := range map[string]string{
-		"peer.service": "order", "http.request.method": "POST", "http.route": "/orders", "url.path": "/orders/\uFFFD", "http.response.status_code": "503",
-		"banyan.instance": "order-1", "banyan.revision": "r1", "banyan.code": "no-ready-instance", "banyan.tries": "2",
+		"banyan.caller": "gateway", "http.request.method": "POST", "http.route": "/orders", "url.path": "/orders/\uFFFD", "http.response.status_code": "503",
+		"banyan.code": "no-ready-instance", "banyan.tries": "2",
 	} {
 		if v := s.Attrs.Text(key); v != want {
 			t.Errorf("%s is %q, want %q", key, v, want)
 		}
 	}
-	if s = got[1]; s.Name != "GET order" || s.Attrs.Text("banyan.tries") != "" || s.Status != signal.StatusUnset || s.Attrs.Text("peer.service") != "order" {
+	if s = got[1]; s.Name != "GET order" || s.Attrs.Text("banyan.tries") != "" || s.Status != signal.StatusUnset || s.Attrs.Text("banyan.caller") != "gateway" {
+		t.Errorf("%+v", s)
+	}
+	if s = got[2]; s.Resource.Service != "gateway" || s.Attrs.Text("banyan.caller") != "" {
 		t.Errorf("%+v", s)
 	}
 }

@@ -14,16 +14,19 @@ const cacheMost = 20_000
 // Tracer turns spans of the data plane into those of package signal. The zero value
 // is ready. Only one goroutine at a time uses it.
 type Tracer struct {
-	resources map[string]*signal.Resource // by service
+	resources map[origin]*signal.Resource
 	names     map[operation]string
 }
+
+// origin is what a span is about.
+type origin struct{ service, instance, revision string }
 
 // operation is what gives a span its name.
 type operation struct{ method, target string }
 
 // Spans returns what they are in package signal. Nothing of from is kept but strings.
 func (t *Tracer) Spans(from []account.Span) []signal.Span {
-	const most = 9 // attributes of a span
+	const most = 8 // attributes of a span
 	spans := make([]signal.Span, len(from))
 	attrs := make(signal.Attrs, 0, most*len(from))
 	for i := range from {
@@ -32,9 +35,9 @@ func (t *Tracer) Spans(from []account.Span) []signal.Span {
 		attrs = appendAttrs(attrs, f)
 		to := &spans[i]
 		*to = signal.Span{
-			Trace: f.Trace, ID: f.ID, Parent: f.Parent, Name: t.name(f), Kind: signal.KindClient,
+			Trace: f.Trace, ID: f.ID, Parent: f.Parent, Name: t.name(f), Kind: signal.KindServer,
 			Start: f.Start, End: f.Start + int64(max(0, f.Duration)),
-			Resource: t.resource(f.Caller), Scope: signal.Scope{Name: signal.ScopeDataPlane},
+			Resource: t.resource(f), Scope: signal.Scope{Name: signal.ScopeDataPlane},
 			Attrs: attrs[begin:len(attrs):len(attrs)],
 		}
 		if f.Failed {
@@ -50,15 +53,15 @@ func appendAttrs(attrs signal.Attrs, f *account.Span) signal.Attrs {
 			attrs = append(attrs, signal.Attr{Key: key, Value: signal.Text(value)})
 		}
 	}
-	add("peer.service", f.Callee)
+	if f.Callee != "" {
+		add("banyan.caller", f.Caller)
+	}
 	add("http.request.method", f.Method)
 	add("http.route", f.Route)
 	add("url.path", strings.ToValidUTF8(f.Path(), "\uFFFD")) // it is cut anywhere, and was never checked
 	if f.Status != 0 {
 		attrs = append(attrs, signal.Attr{Key: "http.response.status_code", Value: signal.Integer(int64(f.Status))})
 	}
-	add("banyan.instance", f.Instance)
-	add("banyan.revision", f.Revision)
 	add("banyan.code", f.Code)
 	if f.Tries != 1 { // which is what nearly all have
 		attrs = append(attrs, signal.Attr{Key: "banyan.tries", Value: signal.Integer(int64(f.Tries))})
@@ -80,14 +83,16 @@ func (t *Tracer) name(f *account.Span) string {
 	return name
 }
 
-func (t *Tracer) resource(service string) *signal.Resource {
-	if r := t.resources[service]; r != nil {
+// resource is who was called. Where a request came to nobody, it is who called.
+func (t *Tracer) resource(f *account.Span) *signal.Resource {
+	key := origin{cmp.Or(f.Callee, f.Caller), f.Instance, f.Revision}
+	if r := t.resources[key]; r != nil {
 		return r
 	}
 	if t.resources == nil || len(t.resources) >= cacheMost {
-		t.resources = map[string]*signal.Resource{}
+		t.resources = map[origin]*signal.Resource{}
 	}
-	r := &signal.Resource{Service: service}
-	t.resources[service] = r
+	r := &signal.Resource{Service: key.service, Instance: key.instance, Revision: key.revision}
+	t.resources[key] = r
 	return r
 }

@@ -39,8 +39,8 @@ type Scope struct {
 }
 
 // Scopes of what Banyan itself saw. A span of ScopeDataPlane is one hop, from the
-// caller to the answer's end, and its resource is the caller's: it stands between
-// a span of the caller and one of the callee.
+// caller's request to the answer's end, and its resource is who was called: it stands
+// between a span of the caller and one of the callee.
 const (
 	ScopeDataPlane = "banyan.dataplane"
 	ScopeBus       = "banyan.bus"

@@ -64,7 +64,7 @@ func (v Value) String() string {
 	case Int:
 		return strconv.FormatInt(int64(v.Num), 10)
 	case Double:
-		return text(math.Float64frombits(v.Num))
+		return string(AppendNumber(nil, math.Float64frombits(v.Num)))
 	case Bool:
 		return strconv.FormatBool(v.Num != 0)
 	case String, JSON:
@@ -72,13 +72,13 @@ func (v Value) String() string {
 	return v.Text
 }
 
-// text writes a number as JSON and JavaScript do: with an exponent only where it is
-// very large or small.
-func text(f float64) string {
+// AppendNumber writes a Double as JSON and JavaScript do: with an exponent only where
+// it is very large or small.
+func AppendNumber(b []byte, f float64) []byte {
 	if size := math.Abs(f); size != 0 && (size < 1e-6 || size >= 1e21) {
-		return strconv.FormatFloat(f, 'g', -1, 64)
+		return strconv.AppendFloat(b, f, 'g', -1, 64)
 	}
-	return strconv.FormatFloat(f, 'f', -1, 64)
+	return strconv.AppendFloat(b, f, 'f', -1, 64)
 }
 
 // Attr is an attribute.

@@ -17,7 +17,7 @@ type Options struct {
 	// SpanShare is the part of Limit that is for spans, in per cent; 0: 60.
 	SpanShare int
 	// SamplePercent of traces are kept of those that are neither slow nor in error,
-	// once they are no longer in the recent half of the spans' share; 0: 5. Below 0: none.
+	// once they are no longer in the recent half of the spans' share; 0: 10. Below 0: none.
 	SamplePercent int
 	// HeadRecords and HeadBytes are how much is gathered in memory before it is made a
 	// block; 0: 32,768 records and 16 MiB, or less if Limit is small.
@@ -33,7 +33,7 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	o.Limit = cmp.Or(o.Limit, 2<<30)
 	o.SpanShare = min(cmp.Or(o.SpanShare, 60), 99)
-	o.SamplePercent = cmp.Or(o.SamplePercent, 5)
+	o.SamplePercent = cmp.Or(o.SamplePercent, 10)
 	o.HeadRecords = cmp.Or(o.HeadRecords, 32<<10)
 	o.HeadBytes = cmp.Or(o.HeadBytes, min(16<<20, max(o.Limit/64, 64<<10)))
 	if o.FS == nil {
