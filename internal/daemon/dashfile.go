@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"regexp"
-	"strings"
 
 	"github.com/goccy/go-yaml"
 
@@ -36,7 +34,7 @@ func (d *daemon) appFile(context.Context) (*banyanv1.GetAppFileResponse, error) 
 	to.Rendered = string(d.secrets.redact("", rendered))
 	onDisk, err := load(admin.Apply{Path: now.Path, Environment: now.Environment, Profiles: now.Profiles, Variables: variablesOf(now)})
 	if err != nil {
-		to.Problems = append(to.Problems, problemsOf(err)...)
+		to.Problems = append(to.Problems, d.problemsOf(err)...)
 		to.Changed = true
 		return to, nil
 	}
@@ -53,14 +51,15 @@ func variablesOf(app *model.App) map[string]string {
 	return nil
 }
 
-func problemsOf(err error) []*banyanv1.FileProblem {
+func (d *daemon) problemsOf(err error) []*banyanv1.FileProblem {
+	hide := func(text string) string { return hideURL(string(d.secrets.redact("", []byte(text)))) }
 	problems, ok := errors.AsType[appfile.Problems](err)
 	if !ok {
-		return []*banyanv1.FileProblem{{Message: err.Error()}}
+		return []*banyanv1.FileProblem{{Message: hide(err.Error())}}
 	}
 	var all []*banyanv1.FileProblem
 	for _, p := range problems {
-		all = append(all, &banyanv1.FileProblem{File: p.File, Line: int32(p.Line), Column: int32(p.Column), Message: p.Message, Fix: p.Fix})
+		all = append(all, &banyanv1.FileProblem{File: p.File, Line: int32(p.Line), Column: int32(p.Column), Message: hide(p.Message), Fix: hide(p.Fix)})
 	}
 	return all
 }
@@ -89,44 +88,4 @@ func render(app *model.App) ([]byte, error) {
 	}
 	data, err := yaml.MarshalWithOptions(file, yaml.IndentSequence(true))
 	return []byte(hideURL(string(data))), err
-}
-
-var (
-	// secretNames are of variables whose values are not shown.
-	secretNames = regexp.MustCompile(`(?i)(secret|token|passw|passphrase|credential|private|api_?key|access_?key|auth)`)
-	// passwordInURL is what stands between the user and the host, if it is no reference.
-	passwordInURL = regexp.MustCompile(`(://[^/:@\s]*:)[^$/@\s][^/@\s]*@`)
-	// variable is one with its value in an app file, in a line of its own or in { }.
-	variable = regexp.MustCompile(`(\b([A-Z_][A-Z0-9_]*)["']?[ \t]*[:=][ \t]*)("[^"\n]*"|'[^'\n]*'|\$\{[^}\n]*\}|[^\s,{}#][^,}\n]*)`)
-)
-
-const (
-	hidden    = "[hidden]"
-	reference = "${secret."
-)
-
-// hideValue is the value of a variable as it is shown.
-func hideValue(name, value string) string {
-	if secretNames.MatchString(name) && value != "" && !strings.HasPrefix(strings.Trim(value, `"'`), reference) {
-		return hidden
-	}
-	return hideURL(value)
-}
-
-func hideURL(text string) string { return passwordInURL.ReplaceAllString(text, "${1}"+hidden+"@") }
-
-// hideText replaces what looks secret in the text of an app file.
-func hideText(text string) string {
-	return hideURL(variable.ReplaceAllStringFunc(text, func(line string) string {
-		m := variable.FindStringSubmatch(line)
-		return m[1] + hideValue(m[2], m[3])
-	}))
-}
-
-func hideVariables(env appfile.Environment) appfile.Environment {
-	shown := appfile.Environment{}
-	for name, value := range env {
-		shown[name] = hideValue(name, value)
-	}
-	return shown
 }

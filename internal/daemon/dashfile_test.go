@@ -10,14 +10,20 @@ import (
 
 func TestSecretsAreHidden(t *testing.T) {
 	for text, want := range map[string]string{
-		"      API_TOKEN: hunter2\n      PLAIN: x\n":                   "      API_TOKEN: [hidden]\n      PLAIN: x\n",
-		"environment: {API_TOKEN: hunter2, PLAIN: x}":                  "environment: {API_TOKEN: [hidden], PLAIN: x}",
-		`environment: {"DB_PASSWORD": "a, b", PLAIN: x}`:               `environment: {"DB_PASSWORD": [hidden], PLAIN: x}`,
-		"  - STRIPE_SECRET=hunter2":                                    "  - STRIPE_SECRET=[hidden]",
-		"DB_PASSWORD: ${secret.DB_PASSWORD}":                           "DB_PASSWORD: ${secret.DB_PASSWORD}",
-		"MIRROR: postgres://u:hunter2@db/x":                            "MIRROR: postgres://u:[hidden]@db/x",
-		"url: postgres://u:${secret.PG}@db/x":                          "url: postgres://u:${secret.PG}@db/x",
-		"secrets: {STRIPE_KEY: {environment: STRIPE}}\nservices: {}\n": "secrets: {STRIPE_KEY: {environment: STRIPE}}\nservices: {}\n",
+		"a:\n  environment:\n    # why\n    API_TOKEN: hunter2 # why\n\n    PORT: 80\n":    "a:\n  environment:\n    # why\n    API_TOKEN: [hidden] # why\n\n    PORT: 80\n",
+		"environment: {A: hunter2, PLAIN: x, N: 1}":                                        "environment: {A: [hidden], PLAIN: [hidden], N: 1}",
+		`environment: {"DB_PASSWORD": "hun\"ter, 2}", PLAIN: 'a''hunter2'}`:                `environment: {"DB_PASSWORD": [hidden], PLAIN: [hidden]}`,
+		"environment:\n  - STRIPE=hunter2\n  - \"B=hunter2\"\n":                            "environment:\n  - STRIPE=[hidden]\n  - B=[hidden]\n",
+		"environment:\n  A: |\n    hunter2\n    hunter2\n  B:\n    hunter2\n  C: x\n":      "environment:\n  A: |\n    [hidden]\n  B:\n    [hidden]\n  C: [hidden]\n",
+		"environment: {A: \"${secret.DB_PASSWORD}\"}":                                      "environment: {A: \"${secret.DB_PASSWORD}\"}",
+		"notify:\n  - slack: https://hooks.example/T0/hunter2\n  - webhook: ${secret.X}\n": "notify:\n  - slack: [hidden]\n  - webhook: ${secret.X}\n",
+		"x:\n  db_password: hunter2\n":                                                     "x:\n  db_password: [hidden]\n",
+		"url: postgres://u:hun@ter2@db/x":                                                  "url: postgres://u:[hidden]@db/x",
+		"url: postgres://u:$hunter2@db/x":                                                  "url: postgres://u:[hidden]@db/x",
+		"url: postgres://u:${secret.PG}@db/x":                                              "url: postgres://u:${secret.PG}@db/x",
+		"secrets: {STRIPE_KEY: {environment: STRIPE}}\nservices: {}\n":                     "secrets: {STRIPE_KEY: {environment: STRIPE}}\nservices: {}\n",
+		"gateway: {jwt: {jwks: \"${services.user.url}/x\"}}\n":                             "gateway: {jwt: {jwks: \"${services.user.url}/x\"}}\n",
+		"a: [hunter2": unreadable,
 	} {
 		if got := hideText(text); got != want {
 			t.Errorf("%q:\n got %q\nwant %q", text, got, want)

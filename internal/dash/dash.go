@@ -40,6 +40,8 @@ type Dash struct {
 	mu   sync.Mutex
 	site *Site // nil: closed
 	why  error // why it is closed
+
+	stranger time.Time // when one was recorded
 }
 
 // New returns a dashboard that is closed.
@@ -89,6 +91,23 @@ func (d *Dash) now() (*Site, error) {
 }
 
 // record adds what was refused, or a sign-in, to the log of actions.
+// strangerEvery is how often somebody who is not let in is recorded at most: he must
+// not push what others did out of the log.
+const strangerEvery = time.Minute
+
+func (d *Dash) recordStranger(ctx context.Context, a audit.Action) {
+	d.mu.Lock()
+	now := time.Now()
+	often := now.Sub(d.stranger) < strangerEvery
+	if !often {
+		d.stranger = now
+	}
+	d.mu.Unlock()
+	if !often {
+		d.record(ctx, a)
+	}
+}
+
 func (d *Dash) record(ctx context.Context, a audit.Action) {
 	if err := d.Audit.Add(a); err != nil {
 		d.Log.ErrorContext(ctx, "an action is not recorded", "procedure", a.Procedure, "who", a.Who, "error", err)

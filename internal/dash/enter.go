@@ -72,7 +72,7 @@ func (d *door) enter(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, to, http.StatusSeeOther) //nolint:gosec // it begins with one slash: it stays here
 			return
 		}
-		d.record(r.Context(), audit.Action{Who: "unknown", From: address(r), Procedure: "sign in", Result: "refused: the token was used before, or is too old"})
+		d.recordStranger(r.Context(), audit.Action{Who: "unknown", From: address(r), Procedure: "sign in", Result: "refused: the token was used before, or is too old"})
 		plainText(w, http.StatusForbidden, "This link was used before, or is older than 10 minutes.\nRun `banyan dashboard` for another one.\n")
 		return
 	}

@@ -58,6 +58,9 @@ type door struct {
 }
 
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 { // who is not let in is answered without waiting for what he sends
+		w.Header().Set("Connection", "close")
+	}
 	if !access.HostIs(r.Host, d.site.Host) {
 		d.wrongHost(w, r)
 		return
@@ -103,6 +106,7 @@ func (d *door) guarded(w http.ResponseWriter, r *http.Request, next func(http.Re
 		refuse(w, http.StatusUnauthorized, "unauthenticated", "you are not let in, or not any more; run `banyan dashboard` and open the link that it prints")
 		return
 	}
+	w.Header().Del("Connection")
 	next(w, r, v)
 }
 

@@ -132,7 +132,11 @@ func (e *Engine) Metrics(ctx context.Context, _ string, samples []otlp.Sample) e
 	if s == nil {
 		return full
 	}
-	return s.Series.Append(ctx, e.shapes.samples(samples, s.Series))
+	kept, refused := e.shapes.samples(samples, s.Series)
+	if refused > 0 {
+		e.drops.add("otlp", "a name that is Banyan's own", refused)
+	}
+	return s.Series.Append(ctx, kept)
 }
 
 // Seen takes spans that Banyan made itself: what does not fit is dropped and counted,

@@ -89,7 +89,7 @@ func TestEngineIsBounded(t *testing.T) {
 		if got := e.Drops(); len(got) != 1 || got[0] != (Drop{Where: "dataplane", Reason: "queue full", Count: 8}) {
 			t.Errorf("%+v", got)
 		}
-		if e.Waiting() != 9*one {
+		if e.Waiting() != sizeOfSpans(someSpans(8))+one {
 			t.Errorf("%d bytes wait", e.Waiting())
 		}
 		cancel()
@@ -199,5 +199,25 @@ func TestMetrics(t *testing.T) {
 	}
 	if m := s.described["latency_seconds"]; m != (metrics.Metadata{Type: "histogram", Unit: "s", Help: "How long."}) {
 		t.Errorf("%+v", m)
+	}
+}
+
+// A service cannot speak for Banyan.
+func TestNamesOfBanyan(t *testing.T) {
+	s := &series{described: map[string]metrics.Metadata{}}
+	e := New(Options{})
+	e.Open(Stores{Series: s})
+	var samples []otlp.Sample
+	for _, name := range []string{"banyan_up", "mine", "ALERTS"} {
+		samples = append(samples, otlp.Sample{Family: &otlp.Family{Name: name, Type: otlp.Gauge}, Name: name, Value: 1})
+	}
+	if err := e.Metrics(t.Context(), "order", samples); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.samples) != 1 || s.samples[0].Labels.Get(metrics.NameLabel) != "mine" || len(s.described) != 1 {
+		t.Errorf("%+v", s.samples)
+	}
+	if got := e.Drops(); len(got) != 1 || got[0].Count != 2 {
+		t.Errorf("%+v", got)
 	}
 }

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -22,16 +23,29 @@ var typeNames = map[otlp.Type]string{
 	otlp.Unknown: "unknown", otlp.Counter: "counter", otlp.Gauge: "gauge", otlp.HistogramType: "histogram", otlp.Summary: "summary", otlp.Info: "info",
 }
 
-func (h *shapes) samples(from []otlp.Sample, series Series) []metrics.Sample {
-	to := make([]metrics.Sample, len(from))
+// ours reports whether a metric's name is one that Banyan alone writes, so that no
+// service can speak for it.
+func ours(name string) bool {
+	return strings.HasPrefix(name, "banyan_") || name == "ALERTS" || name == "ALERTS_FOR_STATE"
+}
+
+// samples returns them as they are kept, without those that are not a sender's to
+// give, which are refused in number.
+func (h *shapes) samples(from []otlp.Sample, series Series) (to []metrics.Sample, refused int) {
+	to = make([]metrics.Sample, 0, len(from))
 	var last *otlp.Family
 	for i := range from {
 		f := &from[i]
+		if ours(f.Name) {
+			refused++
+			continue
+		}
 		if f.Family != last {
 			last = f.Family
 			h.describe(last, series)
 		}
-		s := &to[i]
+		to = append(to, metrics.Sample{})
+		s := &to[len(to)-1]
 		s.Time, s.Value = milliseconds(f.Time), f.Value
 		if otlp.IsStale(f.Value) && f.Histogram == nil {
 			s.Value = metrics.StaleMarker
@@ -45,7 +59,7 @@ func (h *shapes) samples(from []otlp.Sample, series Series) []metrics.Sample {
 			s.Exemplars = append(s.Exemplars, metrics.Exemplar{Labels: appendLabels(nil, x.Labels), Value: x.Value, Time: milliseconds(x.Time)})
 		}
 	}
-	return to
+	return to, refused
 }
 
 // describe tells the series what a family is, once for each description.

@@ -6,13 +6,18 @@ import (
 	"github.com/banyanrun/banyan/internal/telemetry/signal"
 )
 
-// sizeOfSpans is about what spans take up in memory, without their resources, which
-// are shared.
+// sizeOfSpans is about what spans take up in memory. A resource counts where it is
+// not the one of the span before.
 func sizeOfSpans(spans []signal.Span) int64 {
 	size := int64(len(spans)) * int64(unsafe.Sizeof(signal.Span{}))
+	var last *signal.Resource
 	for i := range spans {
 		s := &spans[i]
-		size += int64(len(s.Name)+len(s.Message)+len(s.State)) + sizeOfAttrs(s.Attrs)
+		if s.Resource != last {
+			last = s.Resource
+			size += sizeOfResource(last)
+		}
+		size += int64(len(s.Scope.Name)+len(s.Scope.Version)) + int64(len(s.Name)+len(s.Message)+len(s.State)) + sizeOfAttrs(s.Attrs)
 		for k := range s.Events {
 			size += int64(unsafe.Sizeof(s.Events[k])) + int64(len(s.Events[k].Name)) + sizeOfAttrs(s.Events[k].Attrs)
 		}
@@ -26,10 +31,19 @@ func sizeOfSpans(spans []signal.Span) int64 {
 // sizeOfLogs is about what log records take up in memory.
 func sizeOfLogs(logs []signal.Log) int64 {
 	size := int64(len(logs)) * int64(unsafe.Sizeof(signal.Log{}))
+	var last *signal.Resource
 	for i := range logs {
-		size += int64(len(logs[i].Text)) + sizeOfAttrs(logs[i].Attrs)
+		if logs[i].Resource != last {
+			last = logs[i].Resource
+			size += sizeOfResource(last)
+		}
+		size += int64(len(logs[i].Scope.Name)+len(logs[i].Scope.Version)) + int64(len(logs[i].Text)) + sizeOfAttrs(logs[i].Attrs)
 	}
 	return size
+}
+
+func sizeOfResource(r *signal.Resource) int64 {
+	return int64(unsafe.Sizeof(*r)) + int64(len(r.Service)+len(r.Instance)+len(r.Revision)) + sizeOfAttrs(r.Attrs)
 }
 
 func sizeOfAttrs(attrs signal.Attrs) int64 {

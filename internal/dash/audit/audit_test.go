@@ -145,3 +145,27 @@ func TestRecorder(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// What a loss of power leaves of a file is no reason not to begin.
+func TestGarbageIsPassedOver(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "actions.log")
+	l := open(t, path)
+	if err := errors.Join(l.Add(audit.Action{Who: "ann", Procedure: "sign in"}), l.Close()); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.Write(make([]byte, 300<<10))
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	l = open(t, path)
+	if err := l.Add(audit.Action{Who: "bob", Procedure: "sign in"}); err != nil {
+		t.Fatal(err)
+	}
+	if all, _ := list(t, l, 10, 0); len(all) != 2 || all[0].Who != "bob" || all[1].Who != "ann" {
+		t.Errorf("%+v", all)
+	}
+}

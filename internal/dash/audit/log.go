@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -127,16 +128,20 @@ func (l *Log) write(a Action) error {
 		}
 	}
 	n, err := l.file.Write(append(line, '\n'))
+	if err != nil && l.file.Truncate(l.size) == nil {
+		return err // the half of it that was written is gone
+	}
 	l.size += int64(n)
 	return err
 }
 
 // turn begins another file; the one before the last goes.
 func (l *Log) turn() error {
-	if err := os.Rename(l.path, l.path+".1"); err != nil {
+	// Where opening failed before, it is tried again, and there is nothing to rename.
+	if err := os.Rename(l.path, l.path+".1"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := l.file.Close(); err != nil {
+	if err := l.file.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
 		return err
 	}
 	return l.open()
@@ -185,16 +190,19 @@ func read(path string, each func(Action)) error {
 		return fmt.Errorf("log of actions: %w", err)
 	}
 	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 64<<10)
-	for lines.Scan() {
+	lines := bufio.NewReaderSize(f, 64<<10)
+	for long := false; ; {
+		line, more, err := lines.ReadLine()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("log of actions: %w", err)
+		}
 		var a Action
-		if json.Unmarshal(lines.Bytes(), &a) == nil && a.N > 0 {
+		if !long && !more && json.Unmarshal(line, &a) == nil && a.N > 0 {
 			each(a)
 		}
+		long = more
 	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("log of actions: %w", err)
-	}
-	return nil
 }

@@ -142,7 +142,7 @@ func (h *Hub) collect(ctx context.Context, s *Source) {
 		case <-ctx.Done():
 			return
 		}
-		if changed == nil {
+		if changed == nil || err != nil {
 			continue
 		}
 		select {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -96,8 +97,10 @@ func (r *Receiver) send(ctx context.Context, m message) error {
 
 // client keeps no connection: minutes pass between two notices.
 var client = &http.Client{
-	Timeout:   sendTimeout,
-	Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, TLSHandshakeTimeout: 10 * time.Second},
+	Timeout: sendTimeout,
+	// One that is followed loses the body, and its end says 200 to nothing.
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, TLSHandshakeTimeout: 10 * time.Second},
 }
 
 func post(ctx context.Context, to string, body any) error {
@@ -116,7 +119,7 @@ func post(ctx context.Context, to string, body any) error {
 		return withoutURL(err)
 	}
 	defer resp.Body.Close()
-	said, _ := io.ReadAll(io.LimitReader(resp.Body, 512)) // it only explains the status
+	said := explained(resp.Body, req.URL)
 	switch {
 	case resp.StatusCode < 300:
 		return nil
@@ -124,6 +127,19 @@ func post(ctx context.Context, to string, body any) error {
 		return finalError{fmt.Errorf("it answered %s: %q", resp.Status, said)}
 	}
 	return fmt.Errorf("it answered %s: %q", resp.Status, said)
+}
+
+// explained is the beginning of an answer that only explains the status, without
+// the request's path and query, which servers like to repeat: a token is part of them.
+func explained(body io.Reader, asked *url.URL) string {
+	text, _ := io.ReadAll(io.LimitReader(body, 512))
+	said := string(text)
+	for _, part := range []string{asked.RequestURI(), asked.EscapedPath(), asked.Path, asked.RawQuery} {
+		if len(part) > 1 {
+			said = strings.ReplaceAll(said, part, "…")
+		}
+	}
+	return said
 }
 
 // withoutURL is an error of package http without the URL: a token is part of it.

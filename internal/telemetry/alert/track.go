@@ -61,6 +61,9 @@ func (t *track) step(now time.Time, series []metrics.Series) {
 		}
 		found[key] = true
 		a := t.active[key]
+		if a == nil && len(t.active) >= maxActive {
+			continue // others fire on for a while
+		}
 		if a == nil {
 			a = &Active{Labels: ls, State: Pending, Since: now}
 			t.active[key] = a

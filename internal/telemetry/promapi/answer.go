@@ -91,6 +91,14 @@ func (a *api) handler(answer func(*http.Request) (any, *notes, error)) http.Hand
 			a.fail(w, r, &failure{kind: badData, message: "error parsing form values: " + err.Error()})
 			return
 		}
+		for _, name := range []string{"query", "match[]"} {
+			for _, expr := range r.Form[name] {
+				if why := unfit(expr); why != "" {
+					a.fail(w, r, &failure{kind: badData, message: "invalid parameter \"" + name + "\": " + why})
+					return
+				}
+			}
+		}
 		data, beside, err := answer(r)
 		if err != nil {
 			a.fail(w, r, failureOf(promqlIn(r), err))

@@ -25,6 +25,10 @@ func (a *api) exposition(w http.ResponseWriter, r *http.Request) {
 	}
 	families := map[string]*family{}
 	for _, selector := range chosen {
+		if why := unfit(selector); why != "" {
+			http.Error(w, why, http.StatusBadRequest)
+			return
+		}
 		result, err := a.Store.Query(r.Context(), selector, a.Now())
 		if err != nil {
 			f := failureOf("match[]", err)

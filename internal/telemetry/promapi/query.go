@@ -60,7 +60,7 @@ func rangeParams(r *http.Request) (from, to time.Time, step time.Duration, err e
 	if step < time.Millisecond {
 		return from, to, 0, wrong("step", errors.New("zero or negative query resolution step widths are not accepted. Try a positive integer"))
 	}
-	if to.Sub(from)/step > 11_000 {
+	if (to.UnixMilli()-from.UnixMilli())/step.Milliseconds() > 11_000 {
 		return from, to, 0, &failure{kind: badData, message: "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"}
 	}
 	return from, to, step, nil
