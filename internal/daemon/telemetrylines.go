@@ -2,9 +2,7 @@ package daemon
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"os"
+	"log/slog"
 	"path/filepath"
 	"sync"
 	"time"
@@ -12,24 +10,23 @@ import (
 	"github.com/banyanrun/banyan/internal/logs"
 	"github.com/banyanrun/banyan/internal/model"
 	"github.com/banyanrun/banyan/internal/reconcile"
-	"github.com/banyanrun/banyan/internal/telemetry/filter"
 	"github.com/banyanrun/banyan/internal/telemetry/output"
 	"github.com/banyanrun/banyan/internal/telemetry/signal"
 	"github.com/banyanrun/banyan/internal/telemetry/store"
 )
 
 const (
-	// linesEach is how often lines that wait for others are looked at, and what was
-	// kept is noted.
+	// linesEach is how often lines that wait for others are looked at.
 	linesEach = 250 * time.Millisecond
+	// linesNoted is how often what was kept is noted: it is synced each time.
+	linesNoted = time.Second
 	// linesOpen is how long lines may wait for others while more and more come: what
 	// was kept is not noted meanwhile.
 	linesOpen = 5 * time.Second
 	// linesRetry is when it is tried again to keep lines.
 	linesRetry = time.Second
-	// linesSlack is how much earlier than the line a time in it may be, for lines that
-	// a daemon before has kept and not noted.
-	linesSlack = time.Minute
+	// linesAtOnce is how many records are handed over in one: a failure is of all.
+	linesAtOnce = 512
 	// resourcesMost bounds the instances that are remembered.
 	resourcesMost = 10_000
 )
@@ -44,40 +41,35 @@ type linePlace struct {
 // noted soon after; those in between a daemon that follows finds in the store.
 type lineKeeper struct {
 	daemon    *daemon
-	room      *telemetryRoom
+	log       *slog.Logger
+	append    func([]signal.Log) error
+	search    func(context.Context, store.LogQuery) (*store.LogResult, error)
 	file      string
 	noted     map[string]linePlace // by service
-	changed   bool
+	changed   bool                 // since it was saved
+	unsaved   bool                 // it was told that it cannot be
 	services  map[string]*serviceLines
 	resources map[string]*signal.Resource // by instance
-	again     map[keptLine]int            // kept by a daemon before, and not noted
-	out       []signal.Log
+	out       []signal.Log                // that no daemon before has kept
 }
 
 // serviceLines are a service's lines that wait for others.
 type serviceLines struct {
 	joiner *output.Joiner
 	end    linePlace
-	since  time.Time // when the oldest began to wait; zero: none does
-}
-
-// keptLine tells a record from others.
-type keptLine struct {
-	time                    int64
-	service, instance, text string
-}
-
-func lineOf(l *signal.Log) keptLine {
-	return keptLine{l.Time, l.Resource.Service, l.Resource.Instance, l.Text}
+	since  time.Time        // when the oldest began to wait; zero: none does
+	again  map[keptLine]int // kept by a daemon before, and not noted; nil: none
+	asked  bool             // what is in again was looked for
+	caught bool             // all lines of before were taken
 }
 
 // keepLines keeps the lines of instances, and Banyan's own, until ctx ends.
 func (d *daemon) keepLines(ctx context.Context) {
 	k := &lineKeeper{
-		daemon: d, room: d.telemetry, file: filepath.Join(d.layout.Telemetry, "lines.json"), noted: map[string]linePlace{},
+		daemon: d, log: d.telemetry.log, append: d.telemetry.engine.Lines, search: d.telemetry.store.SearchLogs, file: filepath.Join(d.layout.Telemetry, "lines.json"),
 		services: map[string]*serviceLines{}, resources: map[string]*signal.Resource{},
 	}
-	k.open(ctx)
+	k.open(d.hasLines)
 	from := make(map[string]logs.Place, len(k.noted))
 	for service, p := range k.noted {
 		from[service] = p.Place
@@ -95,6 +87,7 @@ func (d *daemon) keepLines(ctx context.Context) {
 		})
 	})
 	defer reading.Wait()
+	var saved time.Time
 	var tick <-chan time.Time // nil: nothing is to be done
 	for {
 		if tick == nil && k.waits() {
@@ -106,48 +99,12 @@ func (d *daemon) keepLines(ctx context.Context) {
 		case now := <-tick:
 			tick = nil
 			k.flush(ctx, now)
-			k.save()
+			if now.Sub(saved) >= linesNoted {
+				saved = now
+				k.save()
+			}
 		case <-ctx.Done():
 			k.end()
-			return
-		}
-	}
-}
-
-// open reads what was noted, and finds what was kept after that.
-func (k *lineKeeper) open(ctx context.Context) {
-	data, err := os.ReadFile(k.file)
-	if err == nil {
-		err = json.Unmarshal(data, &k.noted)
-	}
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		k.room.log.Warn("lines may be kept twice: how far they were kept cannot be read", "error", err)
-	}
-	var from time.Time
-	for _, p := range k.noted {
-		if from.IsZero() || p.Time.Before(from) {
-			from = p.Time
-		}
-	}
-	if from.IsZero() {
-		return
-	}
-	ours, err := filter.Parse("scope="+signal.ScopeOutput, filter.Logs)
-	if err != nil {
-		return // it is right
-	}
-	k.again = map[keptLine]int{}
-	q := store.LogQuery{From: from.Add(-linesSlack).UnixNano(), Match: ours, Limit: 5000, OldestFirst: true}
-	for {
-		found, err := k.room.store.SearchLogs(ctx, q)
-		if err != nil {
-			k.room.log.Warn("lines may be kept twice: the last ones cannot be found", "error", err)
-			return
-		}
-		for i := range found.Logs {
-			k.again[lineOf(&found.Logs[i])]++
-		}
-		if q.Cursor = found.Next; q.Cursor == "" {
 			return
 		}
 	}
@@ -170,19 +127,29 @@ func (k *lineKeeper) waits() bool {
 func (k *lineKeeper) take(ctx context.Context, b *logs.Batch) {
 	s := k.services[b.Service]
 	if s == nil {
-		s = &serviceLines{joiner: output.New()}
+		s = &serviceLines{joiner: output.New(), end: k.noted[b.Service]}
 		k.services[b.Service] = s
+	}
+	if len(b.Records) > 0 && !s.asked && !s.caught {
+		s.asked, s.again = true, k.before(ctx, b.Service, sooner(s.end.Time, b.Records[0].Time))
+	}
+	s.caught = s.caught || b.Caught
+	if len(b.Records) == 0 {
+		s.forget()
+		return
 	}
 	for i := range b.Records {
 		r := &b.Records[i]
-		s.end.Time = r.Time
+		if !r.Time.IsZero() { // lines that are missing have none
+			s.end.Time = r.Time
+		}
 		if b.Service == dataPlaneID && r.Stream == logs.Stdout {
 			continue // the access log: there is a span of each request
 		}
-		k.out = s.joiner.Add(k.out, output.Line{
-			Time: r.Time.UnixNano(), Resource: k.resource(ctx, b.Service, r.Instance), Stderr: r.Stream == logs.Stderr,
+		k.add(s, s.joiner.Add(nil, output.Line{
+			Time: s.end.Time.UnixNano(), Resource: k.resource(ctx, b.Service, r.Instance), Stderr: r.Stream == logs.Stderr,
 			Text: r.Line, Cut: r.Cut, Lost: r.Lost,
-		})
+		}))
 	}
 	s.end.Place = b.End
 	if k.keep(ctx) {
@@ -195,7 +162,10 @@ func (k *lineKeeper) note(service string, s *serviceLines) {
 	switch {
 	case s.joiner.Waiting() == 0:
 		s.since = time.Time{}
-		k.noted[service], k.changed = s.end, true
+		s.forget()
+		if s.end.Segment > 0 {
+			k.noted[service], k.changed = s.end, true
+		}
 	case s.since.IsZero():
 		s.since = time.Now()
 	}
@@ -208,9 +178,9 @@ func (k *lineKeeper) flush(ctx context.Context, now time.Time) {
 		case s.since.IsZero():
 			continue
 		case now.Sub(s.since) > linesOpen:
-			k.out = s.joiner.Close(k.out)
+			k.add(s, s.joiner.Close(nil))
 		default:
-			k.out = s.joiner.Flush(k.out, now.UnixNano())
+			k.add(s, s.joiner.Flush(nil, now.UnixNano()))
 		}
 		if k.keep(ctx) {
 			k.note(name, s)
@@ -218,29 +188,28 @@ func (k *lineKeeper) flush(ctx context.Context, now time.Time) {
 	}
 }
 
-// end keeps what waits, and notes it.
+// end keeps what waits, and notes it if all of it could be kept.
 func (k *lineKeeper) end() {
-	for name, s := range k.services {
-		k.out = s.joiner.Close(k.out)
-		if k.room.engine.Lines(k.fresh()) == nil {
+	for _, s := range k.services {
+		k.add(s, s.joiner.Close(nil))
+	}
+	if k.handOver() == nil {
+		for name, s := range k.services {
 			k.note(name, s)
 		}
-		k.out = nil
 	}
 	k.save()
 }
 
 // keep keeps the records that are whole; it tries until it can, or ctx ends.
 func (k *lineKeeper) keep(ctx context.Context) bool {
-	k.out = k.fresh()
 	for told := false; ; told = true {
-		err := k.room.engine.Lines(k.out)
+		err := k.handOver()
 		if err == nil {
-			k.out = nil // it is the store's now
 			return true
 		}
 		if !told {
-			k.room.log.Warn("lines wait: they cannot be kept", "error", err)
+			k.log.Warn("lines wait: they cannot be kept", "error", err)
 		}
 		select {
 		case <-time.After(linesRetry):
@@ -250,41 +219,18 @@ func (k *lineKeeper) keep(ctx context.Context) bool {
 	}
 }
 
-// fresh are the records that no daemon before has kept.
-func (k *lineKeeper) fresh() []signal.Log {
-	if len(k.again) == 0 {
-		return k.out
-	}
-	var fresh []signal.Log
-	for i := range k.out {
-		key := lineOf(&k.out[i])
-		if k.again[key] == 0 {
-			fresh = append(fresh, k.out[i])
-			continue
+// handOver keeps the records that are whole, a part at a time: what was kept is not
+// tried again.
+func (k *lineKeeper) handOver() error {
+	for len(k.out) > 0 {
+		n := min(len(k.out), linesAtOnce)
+		if err := k.append(k.out[:n:n]); err != nil {
+			return err
 		}
-		if k.again[key]--; k.again[key] == 0 {
-			delete(k.again, key)
-		}
+		k.out = k.out[n:]
 	}
-	return fresh
-}
-
-// save writes down what is noted.
-func (k *lineKeeper) save() {
-	if !k.changed {
-		return
-	}
-	data, err := json.Marshal(k.noted)
-	if err == nil {
-		err = os.WriteFile(k.file+".new", data, 0o600)
-	}
-	if err == nil {
-		err = os.Rename(k.file+".new", k.file)
-	}
-	if err != nil {
-		k.room.log.Warn("it cannot be noted which lines were kept", "error", err)
-	}
-	k.changed = false
+	k.out = nil // it is the store's now
+	return nil
 }
 
 // resource is that of an instance.

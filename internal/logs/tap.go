@@ -17,6 +17,9 @@ type Batch struct {
 	Service string
 	Records []Record
 	End     Place
+	// Caught says that all that was stored before has been handed out. Tap says it once
+	// of each service, if need be without records.
+	Caught bool
 }
 
 const (
@@ -46,7 +49,8 @@ func (c *Collector) Tap(ctx context.Context, from map[string]Place, handle func(
 				var b Batch
 				b, pos, more = st.batch(pos)
 				at[st] = pos
-				if len(b.Records) > 0 && !handle(b) || ctx.Err() != nil {
+				b.Caught = !seen && !more
+				if (len(b.Records) > 0 || b.Caught) && !handle(b) || ctx.Err() != nil {
 					return
 				}
 			}
@@ -66,12 +70,16 @@ func (c *Collector) Tap(ctx context.Context, from map[string]Place, handle func(
 	}
 }
 
-// resume is where a place of an earlier Collector is now. One that is behind the end
-// is of records that are gone.
+// resume is where a place of an earlier Collector is now. After a loss of power the
+// segments may be shorter than what was read of them: then it goes on at their end. A
+// place further off is of a directory that is gone.
 func (s *store) resume(p Place) position {
 	end := s.position()
-	if p.Segment <= 0 || p.Segment > end.seq || p.Segment == end.seq && p.Offset > end.off {
+	switch {
+	case p.Segment <= 0 || p.Offset < 0 || p.Segment > end.seq+1:
 		return startOf()
+	case p.Segment == end.seq+1 || p.Segment == end.seq && p.Offset > end.off:
+		return position{seq: end.seq, off: end.off, n: -1}
 	}
 	return position{seq: p.Segment, off: p.Offset, n: -1}
 }
@@ -81,6 +89,7 @@ func (s *store) batch(from position) (b Batch, at position, more bool) {
 	b.Service = s.service
 	end := s.position()
 	if end.seq == from.seq && end.off == from.off {
+		b.End = Place{Segment: from.seq, Offset: from.off}
 		return b, from, false
 	}
 	r := &reader{st: s, filter: &Filter{}, at: from, end: end}

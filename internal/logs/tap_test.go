@@ -97,3 +97,52 @@ func TestTapFollows(t *testing.T) {
 		tapped(t, c, nil, i+1)
 	}
 }
+
+// TestTapResumes: places that are a little behind the end are of records that a loss of
+// power took, and what was read before them is not read again.
+func TestTapResumes(t *testing.T) {
+	s := &store{end: position{seq: 3, off: 100, n: 7}}
+	end := position{seq: 3, off: 100, n: -1}
+	for place, want := range map[Place]position{
+		{}:                        startOf(),
+		{Segment: 3, Offset: -1}:  startOf(),
+		{Segment: 3, Offset: 40}:  {seq: 3, off: 40, n: -1},
+		{Segment: 2, Offset: 400}: {seq: 2, off: 400, n: -1},
+		{Segment: 3, Offset: 101}: end,
+		{Segment: 4, Offset: 10}:  end,
+		{Segment: 5, Offset: 10}:  startOf(),
+	} {
+		if got := s.resume(place); got != want {
+			t.Errorf("%+v: %+v, want %+v", place, got, want)
+		}
+	}
+}
+
+// TestTapCatchesUp: it is said once of a service that all of before was handed out.
+func TestTapCatchesUp(t *testing.T) {
+	c, err := New(Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Open("order-1", "order"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	caught, records := 0, 0
+	c.Tap(ctx, nil, func(b Batch) bool {
+		if b.Caught {
+			caught++
+			out, _ := c.SpoolPaths("order-1")
+			if err := os.WriteFile(out, []byte("x\n"), 0o600); err != nil {
+				t.Error(err)
+			}
+		}
+		records += len(b.Records)
+		return records == 0
+	})
+	if caught != 1 || records != 1 {
+		t.Errorf("caught up %d times, %d records", caught, records)
+	}
+}

@@ -13,6 +13,9 @@ import (
 // tailMost is how many records wait for one that follows.
 const tailMost = 2000
 
+// tailBytes is about how much memory they take up.
+const tailBytes = 4 << 20
+
 // tails are those who follow the logs.
 type tails struct {
 	mu sync.Mutex
@@ -36,6 +39,7 @@ type Tail struct {
 
 	mu     sync.Mutex
 	ready  []signal.Log
+	bytes  int64 // of ready
 	missed int64
 	wake   chan struct{}
 }
@@ -65,10 +69,11 @@ func (t *Tail) add(logs []signal.Log) {
 	for i := range logs {
 		switch {
 		case t.match != nil && !t.match.Log(&logs[i]):
-		case len(t.ready) >= tailMost:
+		case len(t.ready) >= tailMost || t.bytes >= tailBytes:
 			t.missed++
 		default:
 			t.ready = append(t.ready, logs[i])
+			t.bytes += sizeOfLogs(logs[i : i+1])
 		}
 	}
 	if len(t.ready) > 0 {
@@ -99,6 +104,6 @@ func (t *Tail) Ready() (logs []signal.Log, missed int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	logs, missed = t.ready, t.missed
-	t.ready, t.missed = nil, 0
+	t.ready, t.bytes, t.missed = nil, 0, 0
 	return logs, missed
 }

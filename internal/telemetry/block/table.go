@@ -2,6 +2,7 @@ package block
 
 import (
 	"encoding/binary"
+	"strings"
 
 	"github.com/banyanrun/banyan/internal/telemetry/signal"
 )
@@ -138,11 +139,16 @@ func newMaker() maker {
 	}
 }
 
+// columnSize is about what a column takes up without its name and values, here and
+// where the block is open.
+const columnSize = 200
+
 // value adds a value in a column to the record's shape, and returns its number.
 func (m *maker) value(column string, v *signal.Value) uint32 {
 	key := m.keys.add(column)
 	if int(key) == len(m.columns) {
 		m.columns = append(m.columns, dict{})
+		m.size += columnSize + int64(len(column))
 		m.table.keys = m.keys.all
 	}
 	m.shape = append(m.shape, key)
@@ -190,8 +196,11 @@ func (m *maker) scope(s signal.Scope) uint32 {
 	n, ok := m.scopes[s]
 	if !ok {
 		n = uint32(len(m.table.scopes))
+		// It may be a part of something large.
+		s.Name, s.Version = strings.Clone(s.Name), strings.Clone(s.Version)
 		m.scopes[s] = n
 		m.table.scopes = append(m.table.scopes, s)
+		m.size += 96 + int64(len(s.Name)+len(s.Version))
 	}
 	m.lastScope = n
 	return n

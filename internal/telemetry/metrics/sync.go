@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -48,7 +49,7 @@ func (y *syncer) run(ctx context.Context, failed func(error)) {
 
 // sync syncs the last two segments of the log: one may have just been full.
 func (y *syncer) sync() error {
-	segments, err := filepath.Glob(filepath.Join(y.dir, "wal", "0*"))
+	segments, err := y.segments()
 	if err != nil {
 		return err
 	}
@@ -58,6 +59,19 @@ func (y *syncer) sync() error {
 		}
 	}
 	return nil
+}
+
+// segments are the files of the log, the oldest first.
+func (y *syncer) segments() ([]string, error) {
+	dir := filepath.Join(y.dir, "wal")
+	entries, err := os.ReadDir(dir)
+	var names []string
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "0") {
+			names = append(names, filepath.Join(dir, e.Name()))
+		}
+	}
+	return names, err
 }
 
 func syncFile(name string) error {

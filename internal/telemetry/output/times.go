@@ -7,9 +7,9 @@ import (
 	"github.com/banyanrun/banyan/internal/telemetry/signal"
 )
 
-// skew is how far a time that a program says may be from when its line was read. One
+// Skew is how far a time that a program says may be from when its line was read. One
 // that is further off is of another thing, or of a clock that is wrong.
-const skew = time.Hour
+const Skew = time.Hour
 
 // layouts of times with a zone; those without could be of any.
 var layouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999Z0700", "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05.999999999 -0700"}
@@ -35,7 +35,7 @@ func timeOf(v signal.Value, stamp int64) (int64, bool) {
 		at = parsed(v.Text)
 	}
 	off := at - stamp
-	return at, at > 0 && off < int64(skew) && off > -int64(skew)
+	return at, at > 0 && off < int64(Skew) && off > -int64(Skew)
 }
 
 // parsed is 0 if the text is no time.

@@ -24,6 +24,9 @@ const (
 // peersMost bounds what is told apart: hosts come from what services send.
 const peersMost = 1000
 
+// peerRest is how long a peer is remembered that nobody calls, in milliseconds.
+const peerRest = int64(time.Hour / time.Millisecond)
+
 // Clients count calls to databases, message brokers and hosts outside of the app, by
 // the spans of those who call. The zero value is ready. Its methods are safe for
 // concurrent use.
@@ -39,6 +42,8 @@ type peerCounts struct {
 	calls, errors uint64
 	durations     account.Histogram
 	told          bool
+	toldCalls     uint64
+	toldAt        int64 // when there were new calls, in milliseconds
 }
 
 // Add counts those of the spans that are such calls.
@@ -116,6 +121,12 @@ func (c *Clients) Samples(now time.Time) []metrics.Sample {
 	at := now.UnixMilli()
 	var out []metrics.Sample
 	for p, n := range c.peers {
+		if n.toldCalls != n.calls {
+			n.toldCalls, n.toldAt = n.calls, at
+		} else if at-n.toldAt >= peerRest {
+			delete(c.peers, p)
+			continue
+		}
 		pairs := []string{"service", p.service, "kind", p.kind, "peer", p.name}
 		calls, errs, durations := metrics.Named(ClientCalls, pairs...), metrics.Named(ClientErrors, pairs...), metrics.Named(ClientDurations, pairs...)
 		if !n.told && c.last > 0 && c.last < at { // it was 0 then

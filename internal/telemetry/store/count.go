@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 
 	"github.com/banyanrun/banyan/internal/fault"
@@ -27,8 +28,8 @@ func (s *Store) CountLogs(ctx context.Context, q CountQuery) (*CountResult, erro
 	}
 	n := int64(min(cmp.Or(max(q.Buckets, 0), bucketsDefault), bucketsMost))
 	length := uint64(q.To) - uint64(q.From)
-	step := int64((length + uint64(n) - 1) / uint64(n))
-	c := counter{from: q.From, step: max(step, 1), fields: q.Fields}
+	step := min((length-1)/uint64(n)+1, math.MaxInt64)
+	c := counter{from: q.From, step: int64(step), fields: q.Fields}
 	for at := range n {
 		if start := q.From + at*c.step; start >= q.From && start < q.To {
 			c.buckets = append(c.buckets, [25]int64{})
@@ -65,7 +66,8 @@ type counter struct {
 }
 
 func (c *counter) add(_ uint32, l *signal.Log) bool {
-	at := min(int((l.Time-c.from)/c.step), len(c.buckets)-1)
+	// A difference of two times may be more than an int64 holds.
+	at := min((uint64(l.Time)-uint64(c.from))/uint64(c.step), uint64(len(c.buckets)-1))
 	c.buckets[at][min(l.Severity, 24)]++
 	c.total++
 	for i, field := range c.fields {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/banyanrun/banyan/internal/bus/journal/fsys"
 	"github.com/banyanrun/banyan/internal/telemetry/block"
@@ -70,22 +71,31 @@ func (e *entry) covers(first, last uint64, ext string) bool {
 	return false
 }
 
-// openEntry reads what a block's file says of itself. Damage is no error.
+// passing reports whether an error is of the machine at the moment, and says nothing of the file.
+func passing(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM)
+}
+
+// openEntry reads what a block's file says of itself. Damage is no error, and a file
+// that cannot be read is damaged.
 func openEntry(disk fsys.FS, dir, name string) (*entry, error) {
 	e := &entry{name: filepath.Join(dir, name), refs: 1}
 	e.first, e.last, e.ext, _ = parseName(name)
 	file, err := disk.Open(e.name)
-	if err != nil {
+	if err == nil {
+		e.size, err = file.Size()
+		if err == nil && e.ext != extBad {
+			e.block, err = block.Open(file, e.size)
+		}
+		err = errors.Join(err, file.Close())
+	}
+	if passing(err) {
 		return nil, err
 	}
-	e.size, err = file.Size()
-	if err == nil && e.ext != extBad {
-		e.block, err = block.Open(file, e.size)
-		if errors.Is(err, block.ErrFormat) {
-			e.damage, err = err, nil
-		}
+	if err != nil {
+		e.block, e.damage = nil, err
 	}
-	return e, errors.Join(err, file.Close())
+	return e, nil
 }
 
 func (e *entry) meta() block.Meta {
@@ -96,11 +106,11 @@ func (e *entry) meta() block.Meta {
 }
 
 // with opens the file for a while.
-func (e *entry) with(disk fsys.FS, do func(*block.Reader) error) error {
+func (e *entry) with(disk fsys.FS, do func(*block.Reader) error) (err error) {
 	file, err := disk.Open(e.name)
 	if err != nil {
 		return err
 	}
-	err = do(e.block.Read(file))
-	return errors.Join(err, file.Close())
+	defer func() { err = errors.Join(err, file.Close()) }()
+	return do(e.block.Read(file))
 }

@@ -30,7 +30,8 @@ func (h *head) add(o *Options, fill func(*block.Builder)) {
 	if h.began.IsZero() && h.b.Len() > 0 {
 		h.began = o.Now()
 	}
-	h.full = h.b.Len() >= o.HeadRecords || h.b.Bytes() >= o.HeadBytes
+	// Memory has a long text once that the log has as often as it came.
+	h.full = h.b.Len() >= o.HeadRecords || h.b.Bytes() >= o.HeadBytes || h.wal.end >= 2*o.HeadBytes
 }
 
 func (h *head) meta() block.Meta {

@@ -35,8 +35,10 @@ func (s *shelf) work() {
 			break
 		}
 	}
-	s.thin()
 	s.retain()
+	if s.thin() {
+		s.poke() // there may be more
+	}
 }
 
 // make makes a block of a head.
@@ -48,11 +50,13 @@ func (s *shelf) make(h *head) error {
 	})
 	if err != nil {
 		// It never will be one, and is in the way.
+		n := h.meta().Rows
+		s.Log.Error("telemetry is lost: it cannot be made a block", "records", n, "error", err)
 		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.count.dropped += int64(h.b.Len())
+		s.count.dropped += int64(n)
 		s.failing = err
 		s.forget(h)
+		s.mu.Unlock()
 		return errors.Join(h.wal.close(), s.FS.Remove(h.wal.name))
 	}
 	e, err := s.put(h.number, h.number, extFull, data)

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/banyanrun/banyan/internal/fault"
 	"github.com/banyanrun/banyan/internal/telemetry/block"
@@ -97,7 +99,7 @@ func (s *shelf) replay(name string, number uint64) error {
 	if errors.Is(err, errNothing) {
 		return s.FS.Remove(name)
 	}
-	if errors.Is(err, errDamaged) {
+	if errors.Is(err, errDamaged) || errors.Is(err, syscall.EIO) {
 		return s.setAside(name, number, err)
 	}
 	if err != nil {
@@ -112,6 +114,10 @@ func (s *shelf) replay(name string, number uint64) error {
 	h.add(&s.Options, func(*block.Builder) {}) // is it full?
 	if h.empty() {
 		return errors.Join(w.close(), s.FS.Remove(name))
+	}
+	// It may have begun many starts ago.
+	if oldest := time.Unix(0, h.meta().MinTime); oldest.Before(h.began) {
+		h.began = oldest
 	}
 	s.sealed = append(s.sealed, h)
 	return nil

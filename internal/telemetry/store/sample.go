@@ -1,8 +1,6 @@
 package store
 
 import (
-	"errors"
-	"io"
 	"slices"
 	"time"
 
@@ -21,24 +19,25 @@ const (
 	mergeLeast = 8
 )
 
-// thin samples the oldest blocks that hold everything, until those that are left
-// fit into their share, and merges blocks that became small.
-func (s *shelf) thin() {
+// thin samples the oldest block that holds everything, if more do than fit into their
+// share, or else merges blocks that became small. False: there was nothing to do. One
+// step at a time, so that neither retention nor the end waits for all.
+func (s *shelf) thin() bool {
 	if s.kind != block.Spans || s.Now().Before(s.resting) {
-		return
+		return false
 	}
 	for _, step := range []func() (*entry, error){s.sampleNext, s.mergeNext} {
-		for {
-			e, err := step()
-			if err != nil {
-				s.resting = s.Now().Add(rest)
-				s.Log.Error("telemetry", "error", s.failed("sample telemetry", err))
-			}
-			if e == nil || err != nil {
-				break
-			}
+		e, err := step()
+		if err != nil {
+			s.resting = s.Now().Add(rest)
+			s.Log.Error("telemetry", "error", s.failed("sample telemetry", err))
+			return false
+		}
+		if e != nil {
+			return true
 		}
 	}
+	return false
 }
 
 // sampleNext samples one block; nil: there was none.
@@ -65,7 +64,11 @@ func (s *shelf) sampleNext() (*entry, error) {
 	s.mu.Unlock()
 	defer s.releaseAll(near)
 	b := block.NewBuilder(block.Spans)
-	if err := s.sample(e, s.neighbourhood(near, at-first), b); err != nil {
+	kept, err := s.neighbourhood(near, at-first)
+	if err != nil {
+		return e, err
+	}
+	if err := s.sample(e, kept, b); err != nil {
 		return e, s.unreadable(e, err)
 	}
 	s.mu.Lock()
@@ -74,18 +77,18 @@ func (s *shelf) sampleNext() (*entry, error) {
 	return e, s.replace([]*entry{e}, b)
 }
 
-// unreadable returns nil if the error is damage, which is noted.
+// unreadable notes damage, and returns only an error that passes.
 func (s *shelf) unreadable(e *entry, err error) error {
-	if errors.Is(err, block.ErrFormat) || errors.Is(err, io.ErrUnexpectedEOF) {
-		s.cannotRead(e, err)
-		return nil
+	if err == nil || passing(err) {
+		return err
 	}
-	return err
+	s.cannotRead(e, err)
+	return nil
 }
 
 // neighbourhood returns which traces are kept in the blocks around one, whose spans
 // are of the same time: a trace that lies in several is kept in all, or in none.
-func (s *shelf) neighbourhood(near []*entry, at int) map[signal.TraceID]bool {
+func (s *shelf) neighbourhood(near []*entry, at int) (map[signal.TraceID]bool, error) {
 	kept := map[signal.TraceID]bool{}
 	m := near[at].meta()
 	for i, e := range near {
@@ -102,11 +105,11 @@ func (s *shelf) neighbourhood(near []*entry, at int) map[signal.TraceID]bool {
 			}
 			return err
 		})
-		if err != nil {
-			s.cannotRead(e, err)
+		if err := s.unreadable(e, err); err != nil {
+			return nil, err
 		}
 	}
-	return kept
+	return kept, nil
 }
 
 // worthKeeping returns the traces that have an error, or are among the slowest

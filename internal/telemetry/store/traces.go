@@ -179,7 +179,7 @@ func (v *view) summaries(ctx context.Context, parts []*block.Part) ([]TraceSumma
 	found := make([]*block.Summary, len(parts))
 	for _, src := range v.sources {
 		near := func(p *block.Part) bool {
-			return src.meta.Rows > 0 && src.meta.MinTime <= p.End+apart && src.meta.MaxEnd >= p.Start-apart
+			return src.meta.Rows > 0 && src.meta.MinTime-apart <= p.End && src.meta.MaxEnd >= p.Start-apart
 		}
 		if !slices.ContainsFunc(parts, near) {
 			continue

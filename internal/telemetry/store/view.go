@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"syscall"
 
 	"github.com/banyanrun/banyan/internal/telemetry/block"
 )
@@ -82,8 +81,7 @@ func (v *view) read(ctx context.Context, src source, do func(block.Records) erro
 		return src.head.with(do)
 	}
 	err := src.entry.with(v.s.FS, func(r *block.Reader) error { return do(r) })
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) ||
-		errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || passing(err) {
 		return err
 	}
 	v.s.cannotRead(src.entry, err)

@@ -161,7 +161,10 @@ func openWAL(disk fsys.FS, name string, number uint64, each func(payload []byte)
 	}
 	// A sync that failed may have left pages that look clean: written again, they are
 	// synced again.
-	if _, err := file.WriteAt(data[:w.end], 0); err != nil {
+	_, err = file.WriteAt(data[:w.end], 0)
+	if noRoom(err) {
+		w.failed.Store(true)
+	} else if err != nil {
 		return nil, nil, errors.Join(err, file.Close())
 	}
 	w.size.Store(w.end)
