@@ -228,6 +228,23 @@ func TestManyDuplicates(t *testing.T) {
 
 // Settings with which events would be lost are refused by name; those of the app
 // file are adjusted, and others are the operator's.
+// createStream makes a stream whose namesake may have been deleted just now: the
+// server removes its files after it has answered, and says nothing when it is done.
+func createStream(t *testing.T, js jetstream.JetStream, c jetstream.StreamConfig) {
+	t.Helper()
+	const storeFailed = 10049 // JSStreamStoreFailedF
+	for until := time.Now().Add(10 * time.Second); ; {
+		_, err := js.CreateStream(t.Context(), c)
+		if err == nil {
+			return
+		}
+		if e, ok := errors.AsType[*jetstream.APIError](err); !ok || e.ErrorCode != storeFailed || time.Now().After(until) {
+			t.Fatal(err)
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+}
+
 func TestStreamSettings(t *testing.T) {
 	s := newServer(t)
 	_, js := s.other()
@@ -254,9 +271,7 @@ func TestStreamSettings(t *testing.T) {
 			c := fine
 			c.Subjects = slices.Clone(fine.Subjects)
 			change(&c)
-			if _, err := js.CreateStream(t.Context(), c); err != nil {
-				t.Fatal(err)
-			}
+			createStream(t, js, c)
 			defer js.DeleteStream(context.Background(), streamName)
 			err := s.engine().Ensure(t.Context(), settings(nil))
 			if name == "" {
