@@ -159,7 +159,7 @@ func (m *machine) check(t *testing.T, s *Store) error {
 
 func runs() int {
 	if testing.Short() {
-		return 50
+		return 10
 	}
 	if os.Getenv("BANYAN_E2E") == "" {
 		return 40
@@ -194,7 +194,10 @@ func TestCrashesWithLittleRoom(t *testing.T) {
 // sampled, merged and removed.
 func TestStopsAtEachCall(t *testing.T) {
 	step, most := 11, int64(0)
-	if os.Getenv("BANYAN_E2E") != "" {
+	switch {
+	case testing.Short():
+		step = 71
+	case os.Getenv("BANYAN_E2E") != "":
 		step = 1
 	}
 	for _, power := range []bool{false, true} {
