@@ -327,6 +327,9 @@ func inChunks(body string, n int, trailers string) string {
 
 // TestReference: the engine and the reference read, change and answer the same.
 func TestReference(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped: it compares answers, which are the same under the race detector")
+	}
 	d := newDuel(t)
 	list := generated()
 	known := map[string]int{}
