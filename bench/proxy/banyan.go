@@ -25,6 +25,7 @@ import (
 type banyanConfig struct {
 	Snapshot route.Snapshot `json:"snapshot"`
 	Log      string         `json:"log"` // path of the access log
+	Spans    bool           `json:"spans"`
 }
 
 // callPolicy is what the app file's defaults make of a call.
@@ -32,13 +33,24 @@ var callPolicy = route.Policy{Timeout: 30 * time.Second, Retries: 1}
 
 // banyanCommand is this program once more, or the same one of another tree.
 func banyanCommand(other, dir string, j job) (*command, error) {
+	return banyanAs(other, dir, j, true)
+}
+
+// untoldName is, among the peers, Banyan that makes no spans.
+const untoldName = "untold"
+
+func untoldCommand(_, dir string, j job) (*command, error) {
+	return banyanAs("", dir, j, false)
+}
+
+func banyanAs(other, dir string, j job, spans bool) (*command, error) {
 	svc := &route.Service{Name: "app", Protocol: route.HTTP1,
 		Instances: []route.Instance{{ID: "app-1", Revision: "r1", Addr: j.backend.String()}}}
 	if j.grpc() {
 		svc.Protocol = route.H2C
 	}
 	l := route.Listener{ID: "gateway/" + j.listen.String(), Role: route.RoleGateway, Addr: j.listen.String()}
-	c := banyanConfig{Log: filepath.Join(dir, "access.log"), Snapshot: route.Snapshot{
+	c := banyanConfig{Log: filepath.Join(dir, "access.log"), Spans: spans, Snapshot: route.Snapshot{
 		Version: route.Version{Epoch: 1, N: 1}, App: "bench", Services: map[string]*route.Service{"app": svc},
 	}}
 	if j.edge {
@@ -92,7 +104,12 @@ func serveBanyan(args []string) error {
 		return err
 	}
 	defer access.Close()
-	e := proxy.New(proxy.Options{AccessLog: access, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))})
+	o := proxy.Options{AccessLog: access, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))}
+	if c.Spans {
+		o.Spans = p.takeSpans
+		go p.drain()
+	}
+	e := proxy.New(o)
 	sockets := map[string]*link.Socket{}
 	for _, l := range c.Snapshot.Listeners {
 		if sockets[l.ID], err = listen(l.Addr); err != nil {

@@ -90,7 +90,7 @@ func (b *bench) enter(c benchCase) (*contest, error) {
 		j.spec.TLS = b.cert.Pool
 	}
 	for _, p := range b.peers {
-		if p.slow && c.long && b.o.quick || p.name == floorName && !c.floor {
+		if p.slow && c.long && b.o.quick || p.name == floorName && !c.floor || p.name == untoldName && c.targets[untoldName] == 0 {
 			continue
 		}
 		r := &racer{peer: p, spec: j.spec}

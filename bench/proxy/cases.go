@@ -28,6 +28,9 @@ type benchCase struct {
 	measure func(*bench, benchCase, *report) error
 }
 
+// spansMost is the most that a span of each request may cost.
+const spansMost = 1.08
+
 const (
 	kib = 1 << 10
 	mib = 1 << 20
@@ -91,13 +94,14 @@ func http1Cases() []benchCase {
 	return []benchCase{
 		{name: "h1-1", title: "HTTP/1.1, 1 KiB, 1 connection", spec: h1(1, kib), floor: true},
 		{name: "h1-64", title: "HTTP/1.1, 1 KiB, 64 connections", spec: h1(64, kib), floor: true,
-			targets: quarter(map[string]float64{"nginx": 0.75, "haproxy": 0.70})},
+			targets: quarter(map[string]float64{"nginx": 0.75, "haproxy": 0.70, untoldName: spansMost})},
 		{name: "h1-256", title: "HTTP/1.1, 1 KiB, 256 connections", spec: h1(256, kib), floor: true,
-			targets: quarter(map[string]float64{"nginx": 0.65, "haproxy": 0.70})},
-		{name: "edge-64", title: "the same between services, 64 connections", spec: h1(64, kib), edge: true},
+			targets: quarter(map[string]float64{"nginx": 0.65, "haproxy": 0.70, untoldName: spansMost})},
+		{name: "edge-64", title: "the same between services, 64 connections", spec: h1(64, kib), edge: true,
+			targets: map[string]float64{untoldName: spansMost}},
 		{name: "routes", title: "10,000 routes, 64 connections", spec: routed, prefixes: prefixes, long: true},
 		{name: "tls-64", title: "TLS 1.3, 1 KiB, 64 connections", spec: h1(64, kib), tls: true,
-			targets: quarter(map[string]float64{"nginx": 0.80})},
+			targets: quarter(map[string]float64{"nginx": 0.80, untoldName: spansMost})},
 		{name: "fresh", title: "a new connection for each request, 16", spec: load.Spec{Kind: load.Fresh, Conns: 16, Down: kib}},
 		{name: "body-100k", title: "100 KiB down, 64 connections", spec: h1(64, 100*kib),
 			targets: quarter(map[string]float64{"nginx": 0.95})},
@@ -117,9 +121,9 @@ func otherCases() []benchCase {
 			spec:    load.Spec{Kind: load.HTTP2, Conns: 8, Streams: 32, Down: kib},
 			targets: quarter(map[string]float64{"haproxy": 0.75})},
 		{name: "grpc-32", title: "gRPC unary, 8 × 32 streams", spec: grpc(8, 32, 1),
-			targets: quarter(map[string]float64{"haproxy": 0.40})},
+			targets: quarter(map[string]float64{"haproxy": 0.40, untoldName: spansMost})},
 		{name: "grpc-1", title: "gRPC unary, 64 × 1 stream", spec: grpc(64, 1, 1),
-			targets: quarter(map[string]float64{"haproxy": 0.60})},
+			targets: quarter(map[string]float64{"haproxy": 0.60, untoldName: spansMost})},
 		{name: "grpc-stream", title: "gRPC streaming, 8 × 8, 1 KiB", unit: "message", spec: grpc(8, 8, messages)},
 		{name: "websocket", title: "WebSocket echo, 128 B, 64 connections", unit: "message",
 			spec: load.Spec{Kind: load.WebSocket, Conns: 64, Up: 128}},

@@ -71,7 +71,7 @@ func parse(args []string) (*options, error) {
 	fs.BoolVar(&o.json, "json", false, "print JSON")
 	fs.BoolVar(&o.quick, "quick", false, "fewer cases, one short round: under two minutes, and rough")
 	only := fs.String("only", "", "cases whose names begin with one of these, comma-separated (all: "+caseNames()+")")
-	chosen := fs.String("peers", "nginx,haproxy,caddy,traefik,floor", "what Banyan is compared with")
+	chosen := fs.String("peers", "nginx,haproxy,caddy,traefik,floor,untold", "what Banyan is compared with")
 	fs.StringVar(&o.before, "before", "", "`binary` of this command built from another tree, whose Banyan is measured, too")
 	for _, name := range []string{"nginx", "haproxy", "caddy", "traefik"} {
 		o.paths[name] = fs.String(name, name, "path of the `binary`")

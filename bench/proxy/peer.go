@@ -86,6 +86,9 @@ func choose(ctx context.Context, o *options) (found []*peer, missing []string) {
 	if o.before != "" {
 		found = append(found, &peer{name: "before", command: banyanCommand, path: o.before, says: o.before})
 	}
+	if slices.Contains(o.peers, untoldName) {
+		found = append(found, &peer{name: untoldName, command: untoldCommand, says: "this tree, without spans"})
+	}
 	if slices.Contains(o.peers, floorName) {
 		found = append(found, &peer{name: floorName, command: floorCommand, says: "the system calls alone"})
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/banyanrun/banyan/internal/link"
+	"github.com/banyanrun/banyan/internal/proxy/account"
 	"github.com/banyanrun/banyan/internal/route"
 	"golang.org/x/sys/unix"
 )
@@ -26,7 +27,20 @@ type playback struct {
 	// what is to be changed of any of the two.
 	whole, change [2][]byte
 	n             int
+	spans         account.Encoder
 }
+
+// takeSpans sends spans as the data plane does; nobody looks at them. That they are
+// received is done, and counted, on the same core.
+func (p *playback) takeSpans(batch []account.Span) {
+	m := &link.Message{Spans: &link.Spans{Data: append([]byte(nil), p.spans.Encode(batch)...)}}
+	if err := p.conn.Send(m); err != nil {
+		panic(err) // the other end is this process
+	}
+}
+
+// drain receives what takeSpans sends.
+func (p *playback) drain() { _, _ = io.Copy(io.Discard, p.daemon) }
 
 // newPlayback makes the messages of s and of s with another policy of one route.
 func newPlayback(s *route.Snapshot) (*playback, error) {
