@@ -104,10 +104,6 @@ kafka: ## get Kafka into bin/kafka, which tests of the bus want (needs Maven and
 		echo 'skipped: the tests against Kafka (install Maven and Java 17 or later to run them)'; \
 	fi
 
-.PHONY: test-cluster
-test-cluster: ## the bus on a cluster of three NATS servers, which are killed in turn (2 minutes)
-	BANYAN_BROKERS=cluster $(GO) test -count=1 -timeout 10m -run TestCluster $(TESTFLAGS) ./internal/bus/nats
-
 .PHONY: test-brokers
 test-brokers: ## the bus over a real Kafka, RabbitMQ and a cluster of NATS servers (after make kafka nats-server, and installing rabbitmq-server; long)
 	BANYAN_BROKERS=full $(GO) test -count=1 -p 1 -timeout 15m $(TESTFLAGS) ./internal/bus/kafka ./internal/bus/nats ./internal/bus/rabbitmq

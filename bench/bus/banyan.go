@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -115,7 +116,7 @@ const serviceArg = "service"
 
 // serve takes events, whose data is the time at which they were due to be published
 // (nanoseconds since 1970), and tells how much later they came.
-func serve() error {
+func serve(ctx context.Context) error {
 	var mu sync.Mutex
 	came := []time.Duration{}
 	mux := http.NewServeMux()
@@ -156,5 +157,9 @@ func serve() error {
 		w.WriteHeader(http.StatusNoContent)
 	})
 	server := &http.Server{Addr: os.Getenv("HOST") + ":" + os.Getenv("PORT"), Handler: mux, ReadHeaderTimeout: time.Minute}
-	return server.ListenAndServe()
+	defer context.AfterFunc(ctx, func() { _ = server.Close() })() // it only ends
+	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
 }

@@ -18,25 +18,19 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
+
+	"github.com/banyanrun/banyan/bench/command"
 )
 
 func main() {
-	var err error
-	if len(os.Args) > 1 && os.Args[1] == serviceArg {
-		err = serve()
-	} else {
-		err = run(os.Args[1:])
-	}
-	if err != nil {
-		if !errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintln(os.Stderr, "bus:", err)
+	command.Main("bus", func(ctx context.Context, args []string) error {
+		if len(args) > 0 && args[0] == serviceArg {
+			return serve(ctx)
 		}
-		os.Exit(1)
-	}
+		return run(ctx, args)
+	})
 }
 
 // options are what the command line says.
@@ -64,11 +58,8 @@ func parse(args []string) (*options, error) {
 	fs.StringVar(&o.dir, "dir", os.TempDir(), "`directory` on the disk to measure; what is made there is removed")
 	fs.StringVar(&o.nats, "nats", "", "nats-server `binary` (default: built from tools/nats; - for none)")
 	fs.BoolVar(&o.alone, "jetstream", false, "leave out RabbitMQ and Kafka")
-	if err := fs.Parse(args); err != nil {
+	if err := command.Parse(fs, args); err != nil {
 		return nil, err
-	}
-	if fs.NArg() > 0 {
-		return nil, fmt.Errorf("unexpected argument %s", fs.Arg(0))
 	}
 	if o.quick {
 		o.rounds, o.duration = 1, 500*time.Millisecond
@@ -79,13 +70,11 @@ func parse(args []string) (*options, error) {
 	return o, nil
 }
 
-func run(args []string) (err error) {
+func run(ctx context.Context, args []string) (err error) {
 	o, err := parse(args)
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	dir, err := os.MkdirTemp(o.dir, "banyan-bench-bus-")
 	if err != nil {
 		return err

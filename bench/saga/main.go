@@ -15,20 +15,12 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
-	"runtime/pprof"
-	"syscall"
 	"time"
+
+	"github.com/banyanrun/banyan/bench/command"
 )
 
-func main() {
-	if err := run(os.Args[1:]); err != nil {
-		if !errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintln(os.Stderr, "saga:", err)
-		}
-		os.Exit(1)
-	}
-}
+func main() { command.Main("saga", run) }
 
 // options are what the command line says.
 type options struct {
@@ -57,11 +49,8 @@ func parse(args []string) (*options, error) {
 	fs.StringVar(&o.only, "only", "", "rate, recovery or memory (default all)")
 	fs.StringVar(&o.dir, "dir", os.TempDir(), "`directory` on the disk to measure; what is made there is removed")
 	fs.StringVar(&o.profile, "profile", "", "`file` for a CPU profile")
-	if err := fs.Parse(args); err != nil {
+	if err := command.Parse(fs, args); err != nil {
 		return nil, err
-	}
-	if fs.NArg() > 0 {
-		return nil, fmt.Errorf("unexpected argument %s", fs.Arg(0))
 	}
 	if o.quick {
 		o.rounds, o.duration, o.open, o.finished = 1, time.Second, o.open/10, o.finished/10
@@ -72,28 +61,20 @@ func parse(args []string) (*options, error) {
 	return o, nil
 }
 
-func run(args []string) (err error) {
+func run(ctx context.Context, args []string) (err error) {
 	o, err := parse(args)
 	if err != nil {
 		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	if o.dir, err = os.MkdirTemp(o.dir, "banyan-bench-saga-"); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(o.dir)) }()
-	if o.profile != "" {
-		f, err := os.Create(o.profile)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return err
-		}
-		defer pprof.StopCPUProfile()
+	stop, err := command.Profile(o.profile)
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, stop()) }()
 	rep, err := measure(ctx, o)
 	if err != nil {
 		return err

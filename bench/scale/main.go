@@ -19,20 +19,24 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/banyanrun/banyan/bench/command"
+	"github.com/banyanrun/banyan/bench/process"
 )
 
 func main() {
-	services := flag.Int("services", 300, "number of services")
-	replicas := flag.Int("replicas", 2, "instances of each")
-	idle := flag.Duration("idle", 10*time.Second, "how long the idle CPU is measured")
-	flag.Parse()
-	if err := run(context.Background(), *services, *replicas, *idle); err != nil {
-		fmt.Fprintln(os.Stderr, "scale:", err)
-		os.Exit(1)
-	}
+	command.Main("scale", func(ctx context.Context, args []string) error {
+		fs := flag.NewFlagSet("scale", flag.ContinueOnError)
+		services := fs.Int("services", 300, "number of services")
+		replicas := fs.Int("replicas", 2, "instances of each")
+		idle := fs.Duration("idle", 10*time.Second, "how long the idle CPU is measured")
+		if err := command.Parse(fs, args); err != nil {
+			return err
+		}
+		return run(ctx, *services, *replicas, *idle)
+	})
 }
 
 func run(ctx context.Context, services, replicas int, idle time.Duration) error {
@@ -114,21 +118,21 @@ func accepts(ctx context.Context, addr string) error {
 	return fmt.Errorf("%s does not accept connections", addr)
 }
 
-// process is what `banyan ps --json` says of the daemon and the data plane.
-type process struct {
+// processStatus is what `banyan ps --json` says of the daemon and the data plane.
+type processStatus struct {
 	PID int `json:"pid"`
 }
 
 type status struct {
-	Daemon    process `json:"daemon"`
-	DataPlane process `json:"dataPlane"`
+	Daemon    processStatus `json:"daemon"`
+	DataPlane processStatus `json:"dataPlane"`
 	Services  []struct {
 		Ready int `json:"ready"`
 	} `json:"services"`
 }
 
 func measure(ctx context.Context, banyan, dir string, instances int, bare, idle time.Duration) (err error) {
-	command := func(args ...string) ([]byte, error) {
+	do := func(args ...string) ([]byte, error) {
 		cmd := exec.CommandContext(ctx, banyan, args...)
 		cmd.Dir = dir
 		return cmd.Output()
@@ -136,14 +140,14 @@ func measure(ctx context.Context, banyan, dir string, instances int, bare, idle 
 	begin := time.Now()
 	defer func() {
 		if err != nil {
-			_, _ = command("down", "--force") // the first error says more
+			_, _ = do("down", "--force") // the first error says more
 		}
 	}()
-	if _, err := command("up", "-d"); err != nil {
+	if _, err := do("up", "-d"); err != nil {
 		return fmt.Errorf("banyan up: %w", err)
 	}
 	up := time.Since(begin)
-	out, err := command("ps", "--json")
+	out, err := do("ps", "--json")
 	if err != nil {
 		return fmt.Errorf("banyan ps: %w", err)
 	}
@@ -167,7 +171,7 @@ func measure(ctx context.Context, banyan, dir string, instances int, bare, idle 
 		}
 	}
 	begin = time.Now()
-	if _, err := command("down"); err != nil {
+	if _, err := do("down"); err != nil {
 		return fmt.Errorf("banyan down: %w", err)
 	}
 	fmt.Printf("%-34s %10s\n", "banyan down", time.Since(begin).Round(time.Millisecond))
@@ -176,49 +180,20 @@ func measure(ctx context.Context, banyan, dir string, instances int, bare, idle 
 
 // report prints a process's memory and the CPU that it uses while nothing happens.
 func report(name string, pid int, idle time.Duration) error {
-	before, err := cpu(pid)
+	before, err := process.CPU(pid)
 	if err != nil {
 		return err
 	}
 	time.Sleep(idle) // the measured interval
-	after, err := cpu(pid)
+	after, err := process.CPU(pid)
 	if err != nil {
 		return err
 	}
-	memory, err := resident(pid)
+	memory, _, err := process.Memory(pid)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("%-34s %7.1f MB\n", name+", memory (RSS)", float64(memory)/1e6)
 	fmt.Printf("%-34s %8.2f %%   of one core\n", name+", idle CPU", 100*(after-before).Seconds()/idle.Seconds())
 	return nil
-}
-
-// cpu reads the CPU time of a process: user and system ticks of 10 ms.
-func cpu(pid int) (time.Duration, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	text := string(data)
-	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
-	var ticks int64
-	for _, f := range fields[11:13] {
-		n, err := strconv.ParseInt(f, 10, 64)
-		if err != nil {
-			return 0, err
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * 10 * time.Millisecond, nil
-}
-
-func resident(pid int) (int64, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
-	if err != nil {
-		return 0, err
-	}
-	fields := strings.Fields(string(data))
-	pages, err := strconv.ParseInt(fields[1], 10, 64)
-	return pages * int64(os.Getpagesize()), err
 }

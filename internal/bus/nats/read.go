@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	client "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/banyanrun/banyan/internal/bus/engine"
@@ -18,6 +19,9 @@ const (
 	fetchBytes = 16 << 20
 	// attempts is how many errors end a call.
 	attempts = 3
+	// hearsay is how long a server of a cluster may take to hear of a consumer that
+	// another one has just made: until then it says that nobody is there.
+	hearsay = time.Second
 )
 
 // Read implements engine.Engine.
@@ -117,7 +121,7 @@ func (r *reader) Next(ctx context.Context, most int) ([]engine.Stored, error) {
 		if err := r.open(ctx); err != nil {
 			return nil, err
 		}
-		got, err := r.fetch(ctx, most)
+		got, err := r.heard(ctx, most)
 		switch {
 		case r.t.e.life.Err() != nil:
 			return nil, engine.ErrClosed
@@ -161,6 +165,26 @@ func (r *reader) open(ctx context.Context) error {
 	}
 	r.consumer, r.fetches = consumer, 0
 	return nil
+}
+
+// heard is fetch, which is tried again while the consumer is not known everywhere.
+func (r *reader) heard(ctx context.Context, most int) ([]jetstream.Msg, error) {
+	pause := time.Millisecond
+	for end := time.Now().Add(hearsay); ; pause *= 2 {
+		got, err := r.fetch(ctx, most)
+		if !errors.Is(err, client.ErrNoResponders) || len(got) > 0 || time.Now().Add(pause).After(end) {
+			return got, err
+		}
+		r.waiting = nil
+		r.fetches-- // it has taken nothing
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil, err
+		case <-r.t.e.life.Done():
+			return nil, err
+		}
+	}
 }
 
 // fetch takes what is there, or waits for one message.
