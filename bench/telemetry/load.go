@@ -107,9 +107,12 @@ func put(m pcommon.Map, attrs signal.Attrs) {
 	}
 }
 
+// services are those whose series are sent.
+const services = 10
+
 // series sends a value of each of n series, of ten services, in requests of 5,000.
 func (l *load) series(ctx context.Context, n int, now time.Time) error {
-	const services, most = 10, 5000
+	const most = 5000
 	for s := range services {
 		for from := 0; from < n/services; from += most {
 			all := pmetric.NewMetrics()

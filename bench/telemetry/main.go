@@ -29,6 +29,7 @@ type options struct {
 	steady            time.Duration
 	through           int
 	jaeger            string
+	prometheus        string
 	only, dir         string
 	profile           string
 }
@@ -40,6 +41,7 @@ func parse(args []string) (*options, error) {
 	fs.IntVar(&o.logs, "logs", 1_000_000, "log records that are stored")
 	fs.IntVar(&o.peer, "peer", 100_000, "spans that are stored in SQLite")
 	fs.IntVar(&o.searches, "searches", 100, "searches of each kind; figures are the median and the 95th percentile")
+	fs.StringVar(&o.prometheus, "prometheus", "", "`binary` of Prometheus, which is measured with the same series")
 	fs.StringVar(&o.only, "only", "", "spans, logs, sqlite or programs (default all)")
 	fs.IntVar(&o.rate, "rate", 20_000, "spans that programs get in each second")
 	fs.IntVar(&o.series, "series", 60_000, "series of metrics that they get beside, every ten seconds")

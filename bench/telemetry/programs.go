@@ -20,8 +20,16 @@ func measurePrograms(ctx context.Context, o *options, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(ours.measure(ctx, o), ours.stop()); err != nil || o.jaeger == "" {
+	if err := errors.Join(ours.measure(ctx, o), ours.stop()); err != nil {
 		return err
+	}
+	if o.prometheus != "" {
+		if err := measurePrometheus(ctx, o, filepath.Join(dir, "prometheus")); err != nil {
+			return err
+		}
+	}
+	if o.jaeger == "" {
+		return nil
 	}
 	peer, err := startJaeger(ctx, o.jaeger, filepath.Join(dir, "jaeger"))
 	if err != nil {
