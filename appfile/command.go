@@ -267,7 +267,7 @@ func (s *splitter) builtin() {
 		return
 	}
 	w := s.words[0]
-	if name, val, ok := strings.Cut(w.text, "="); ok && envName.MatchString(name) {
+	if name, val, ok := strings.Cut(w.text, "="); ok && envName().MatchString(name) {
 		s.bad(w.off, fmt.Sprintf("%s sets a variable only to a shell, and no shell runs this", w.text), fmt.Sprintf("move it to environment: {%s: %s}", name, strconv.Quote(val)))
 		return
 	}

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"math"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -139,7 +138,7 @@ func (d *decoder) structure(n *node, path string, v reflect.Value) {
 		if i < 0 {
 			message, fix := d.unknownKey(t, e)
 			d.problem(e.pos(), message, fix)
-			if m := meantKey.FindStringSubmatch(fix); m != nil {
+			if m := meantKey().FindStringSubmatch(fix); m != nil {
 				d.failed(join(path, m[1])) // not to say as well that it is missing
 			}
 			if t.Name() == "App" && looksLikeService(e.val) {
@@ -161,7 +160,7 @@ func (d *decoder) structure(n *node, path string, v reflect.Value) {
 }
 
 // meantKey is the key that a fix of unknownKey names.
-var meantKey = regexp.MustCompile(`^(?:write|did you mean) (?:the program and its arguments in )?([a-z_]+)`)
+var meantKey = pattern(`^(?:write|did you mean) (?:the program and its arguments in )?([a-z_]+)`)
 
 // extensible are the types that allow x-… keys.
 var extensible = map[string]bool{"App": true, "Service": true, "Job": true, "Route": true}
@@ -172,7 +171,10 @@ var deferredFields = map[string]bool{
 	"Service.Command": true, "Service.Build": true, "Service.Environment": true,
 	"Job.Command": true, "Job.Build": true, "Job.Environment": true,
 	"Probe.Exec": true, "JWT.JWKS": true, "Bus.URL": true, "Postgres.URL": true, "Database.Migrate": true,
-	"Notify.Webhook": true, "Notify.Slack": true, "Email.User": true, "Email.Password": true,
+	"OIDC.ClientSecret": true, "Notify.Webhook": true, "Notify.Slack": true, "Email.User": true, "Email.Password": true,
+	"ExportOTLP.URL": true, "ExportOTLP.Headers": true, "ExportElasticsearch.URL": true,
+	"ExportHTTP.URL": true, "ExportHTTP.Headers": true,
+	"ExportElasticsearch.APIKey": true, "ExportElasticsearch.User": true, "ExportElasticsearch.Password": true,
 }
 
 // value reads a node into any of the field types.
@@ -364,10 +366,10 @@ func origin(text, resolved string) string {
 }
 
 // looseCores is a number of cores with a unit.
-var looseCores = regexp.MustCompile(`(?i)^([0-9]+(?:\.[0-9]+)?) ?v?(?:cores?|cpus?)$`)
+var looseCores = pattern(`(?i)^([0-9]+(?:\.[0-9]+)?) ?v?(?:cores?|cpus?)$`)
 
 // looseRate is 10/s.
-var looseRate = regexp.MustCompile(`^([0-9]+) ?(?:/|per) ?([smh])[a-z]*$`)
+var looseRate = pattern(`^([0-9]+) ?(?:/|per) ?([smh])[a-z]*$`)
 
 // scalarFix says what to write for a mapping or list that should be one value.
 func scalarFix(n *node, path, id string) string {
@@ -388,7 +390,7 @@ func scalarFix(n *node, path, id string) string {
 }
 
 func intFix(text string, n *node, id string) string {
-	if m := looseRate.FindStringSubmatch(text); m != nil && id == "RateLimit.Requests" {
+	if m := looseRate().FindStringSubmatch(text); m != nil && id == "RateLimit.Requests" {
 		return fmt.Sprintf("write requests: %s and per: 1%s", m[1], m[2])
 	}
 	if host, own, ok := strings.Cut(text, ":"); ok && id == "Service.Port" && validPort(host) && validPort(own) {
@@ -417,7 +419,7 @@ func floatFix(text string, n *node, id string) string {
 	if f, err := strconv.ParseFloat(text, 64); err == nil && n.style != plainStyle {
 		return fmt.Sprintf("write %v without the quotes", f)
 	}
-	if m := looseCores.FindStringSubmatch(text); m != nil {
+	if m := looseCores().FindStringSubmatch(text); m != nil {
 		return "write " + m[1]
 	}
 	if milli, ok := strings.CutSuffix(text, "m"); ok && id == "Resources.CPU" {

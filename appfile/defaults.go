@@ -3,7 +3,6 @@ package appfile
 import (
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -40,6 +39,7 @@ func (a *App) ApplyDefaults(dir string) {
 	a.busDefaults()
 	a.sagaDefaults()
 	a.telemetryDefaults()
+	a.dashboardDefaults()
 	for _, s := range a.Services {
 		a.callDefaults(s.Calls)
 		a.dependencyDefaults(s.DependsOn)
@@ -50,7 +50,7 @@ func (a *App) ApplyDefaults(dir string) {
 	}
 }
 
-var notNameChars = regexp.MustCompile(`[^a-z0-9]+`)
+var notNameChars = pattern(`[^a-z0-9]+`)
 
 // nameOf makes an app's name of its directory's.
 func nameOf(dir string) string {
@@ -60,7 +60,7 @@ func nameOf(dir string) string {
 	} else if abs, err := filepath.Abs(dir); err == nil {
 		base = filepath.Base(abs)
 	}
-	name := strings.Trim(notNameChars.ReplaceAllString(strings.ToLower(base), "-"), "-")
+	name := strings.Trim(notNameChars().ReplaceAllString(strings.ToLower(base), "-"), "-")
 	name = strings.TrimLeft(name, "0123456789-")
 	if len(name) > 39 {
 		name = strings.TrimRight(name[:39], "-")

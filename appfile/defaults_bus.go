@@ -10,7 +10,7 @@ const day = Duration(24 * time.Hour)
 // busDefaults completes Topics, so that it holds all topics there are.
 func (a *App) busDefaults() {
 	add := func(name string) {
-		if a.Topics[name] == nil && topicName.MatchString(name) && len(name) <= maxTopicName {
+		if a.Topics[name] == nil && topicName().MatchString(name) && len(name) <= maxTopicName {
 			if a.Topics == nil {
 				a.Topics = map[string]*Topic{}
 			}

@@ -1,6 +1,9 @@
 package appfile
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 func (a *App) telemetryDefaults() {
 	t := a.Telemetry
@@ -18,8 +21,26 @@ func (a *App) telemetryDefaults() {
 			setDefault(&n.Email.TLS, "starttls")
 		}
 	}
+	for _, e := range t.Export {
+		e.defaults()
+	}
 	if t.OTLP != nil {
 		t.OTLP.GRPC, t.OTLP.HTTP = loopback(t.OTLP.GRPC), loopback(t.OTLP.HTTP)
+	}
+}
+
+func (e *Export) defaults() {
+	if e != nil && e.OTLP != nil {
+		setDefault(&e.OTLP.Protocol, "http")
+		if len(e.OTLP.Signals) == 0 {
+			e.OTLP.Signals = slices.Clone(telemetrySignals)
+		}
+	}
+	if e != nil && e.Elasticsearch != nil {
+		setDefault(&e.Elasticsearch.Index, "{signal}-banyan-default")
+		if len(e.Elasticsearch.Signals) == 0 {
+			e.Elasticsearch.Signals = slices.Clone(telemetrySignals)
+		}
 	}
 }
 

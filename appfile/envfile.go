@@ -69,19 +69,19 @@ func (p *envParser) line() {
 	name, val, ok := strings.Cut(rest, "=")
 	if !ok {
 		fix := "write NAME=value"
-		if key, v, colon := strings.Cut(rest, ":"); colon && envName.MatchString(strings.TrimSpace(key)) {
+		if key, v, colon := strings.Cut(rest, ":"); colon && envName().MatchString(strings.TrimSpace(key)) {
 			fix = fmt.Sprintf("write %s=%s", strings.TrimSpace(key), strings.TrimSpace(v))
-		} else if envName.MatchString(rest) {
+		} else if envName().MatchString(rest) {
 			fix = fmt.Sprintf("write %s=value, or %s= for an empty one", rest, rest)
 		}
 		p.bad(off, fmt.Sprintf("%s is not of the form NAME=value", quote(rest)), fix)
 		return
 	}
 	valueAt := off + len(name) + 1
-	if trimmed := strings.TrimRight(name, " \t"); trimmed != name && envName.MatchString(trimmed) {
+	if trimmed := strings.TrimRight(name, " \t"); trimmed != name && envName().MatchString(trimmed) {
 		name = trimmed // Compose and dotenv take it, a shell does not
 	}
-	if !envName.MatchString(name) {
+	if !envName().MatchString(name) {
 		p.bad(off, fmt.Sprintf("%s cannot be the name of a variable", quote(name)), variableNameFix(name))
 		p.value(val, valueAt)
 		return

@@ -3,7 +3,6 @@ package appfile
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -138,8 +137,8 @@ func scan(s string) []part {
 }
 
 var (
-	envName    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	secretName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,62}$`)
+	envName    = pattern(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	secretName = pattern(`^[A-Za-z][A-Za-z0-9_-]{0,62}$`)
 
 	refKinds      = []string{"env", "secret", "services", "out", "port", "host", "data_dir", "database"}
 	serviceAttrs  = []string{"url", "addr", "host", "port"}
@@ -164,7 +163,7 @@ func parseRef(raw string) (Ref, *refError) {
 	case "env":
 		return envRef(raw, rest, def, hasDefault)
 	case "secret":
-		if !secretName.MatchString(rest) {
+		if !secretName().MatchString(rest) {
 			return Ref{}, &refError{raw + " names no secret", "write ${secret.NAME} with a name from secrets:"}
 		}
 		return Ref{Kind: kind, Name: rest}, nil
@@ -185,8 +184,8 @@ func parseRef(raw string) (Ref, *refError) {
 }
 
 func envRef(raw, name, def string, hasDefault bool) (Ref, *refError) {
-	if !envName.MatchString(name) {
-		if i := strings.IndexAny(name, ":-?+="); i > 0 && envName.MatchString(name[:i]) {
+	if !envName().MatchString(name) {
+		if i := strings.IndexAny(name, ":-?+="); i > 0 && envName().MatchString(name[:i]) {
 			return Ref{}, &refError{raw + " is not understood", "the one form with a default is ${env." + name[:i] + ":-default}"}
 		}
 		return Ref{}, &refError{raw + " names no environment variable", "write ${env.NAME} or ${env.NAME:-default}"}
@@ -220,16 +219,16 @@ func unknownRef(raw, head string) *refError {
 	if near := nearest(bare, refKinds); near != "" && (bare != head || near != "env") {
 		return &refError{raw + " is not understood", "did you mean ${" + near + strings.TrimPrefix(head, bare) + "}?"}
 	}
-	if after, ok := strings.CutPrefix(head, "env:"); ok && envName.MatchString(after) {
+	if after, ok := strings.CutPrefix(head, "env:"); ok && envName().MatchString(after) {
 		return &refError{raw + " is not understood", "write ${env." + after + "}"}
 	}
 	if _, attr, ok := strings.Cut(head, "."); ok && slices.Contains(serviceAttrs, attr) {
 		return &refError{raw + " is not understood", "did you mean ${services." + head + "}?"}
 	}
-	if i := strings.IndexAny(head, ":-?+="); i > 0 && envName.MatchString(head[:i]) {
+	if i := strings.IndexAny(head, ":-?+="); i > 0 && envName().MatchString(head[:i]) {
 		return &refError{raw + " is not understood", "for a variable of the environment write ${env." + head[:i] + ":-default}"}
 	}
-	if envName.MatchString(head) {
+	if envName().MatchString(head) {
 		_, def, has := strings.Cut(raw[2:len(raw)-1], ":-")
 		if has {
 			head += ":-" + def

@@ -38,6 +38,8 @@ var foreignKeys = map[string]map[string]string{
 	"AppResources":       resourcesKeys,
 	"Postgres":           postgresKeys,
 	"Dashboard":          dashboardKeys,
+	"OIDC":               oidcKeys,
+	"People":             peopleKeys,
 	"Volume":             {"path": "remove it: banyan chooses the path and tells it in the variable env", "source": "write name", "target": "write env, the variable that tells the path", "variable": "write env", "type": "remove it: a volume is always a directory"},
 	"Resources":          {"limits": "remove this level: " + useRes, "requests": "remove this level: " + useRes, "reservations": "remove this level: " + useRes, "cpus": "write cpu", "mem": "write memory", "memory_limit": "write memory"},
 	"Metrics":            {"port": "remove it: instances are asked on $PORT", "url": "write path", "endpoint": "write path", "interval": "remove it: they are asked every 15 seconds"},
@@ -62,6 +64,11 @@ var foreignKeys = map[string]map[string]string{
 	"OTLP":               {"endpoint": "write grpc: 127.0.0.1:4317 and http: 127.0.0.1:4318", "protocols": "write grpc and http without this level", "listen": "write grpc: 127.0.0.1:4317 and http: 127.0.0.1:4318", "port": "write grpc: 127.0.0.1:4317 and http: 127.0.0.1:4318"},
 	"TelemetryRetention": telemetryRetentionKeys,
 	"Dependency":         {"restart": "remove it", "required": "remove it"},
+
+	"Export":              exportKeys,
+	"ExportOTLP":          exportOTLPKeys,
+	"ExportElasticsearch": exportElasticsearchKeys,
+	"ExportHTTP":          exportHTTPKeys,
 }
 
 var topKeys = map[string]string{

@@ -3,7 +3,6 @@ package appfile
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -28,17 +27,17 @@ func (r Requirement) String() string {
 }
 
 var (
-	requirementForm = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._+-]*?)\s*(?:>=\s*v?([0-9]+(?:\.[0-9]+){0,3}))?$`)
-	otherOperator   = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._+-]*?)\s*(?:==|=|>|\^|~>|~|<=|<|@|:|\s)\s*v?([0-9]+(?:\.[0-9]+)*)`)
+	requirementForm = pattern(`^([A-Za-z0-9][A-Za-z0-9._+-]*?)\s*(?:>=\s*v?([0-9]+(?:\.[0-9]+){0,3}))?$`)
+	otherOperator   = pattern(`^([A-Za-z0-9][A-Za-z0-9._+-]*?)\s*(?:==|=|>|\^|~>|~|<=|<|@|:|\s)\s*v?([0-9]+(?:\.[0-9]+)*)`)
 )
 
 // ParseRequirement reads node, node>=20 and python3>=3.9.
 func ParseRequirement(s string) (Requirement, error) {
-	if m := requirementForm.FindStringSubmatch(s); m != nil {
+	if m := requirementForm().FindStringSubmatch(s); m != nil {
 		return Requirement{Program: m[1], Version: m[2]}, nil
 	}
 	fix := "write a program's name, or with its least version: node>=20"
-	if m := otherOperator.FindStringSubmatch(s); m != nil {
+	if m := otherOperator().FindStringSubmatch(s); m != nil {
 		fix = fmt.Sprintf("only the least version can be given: write %s>=%s", m[1], m[2])
 	}
 	return Requirement{}, &formatError{fmt.Sprintf("%s is not a requirement", quote(s)), fix}

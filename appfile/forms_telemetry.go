@@ -9,6 +9,7 @@ var telemetryKeys = map[string]string{
 	"ttl": "it belongs below retention: write retention: {time: 15d}", "time": "it belongs below retention: write retention: {time: 15d}",
 	"receiver": "write notify", "notifications": "write notify", "alertmanager": "write notify: [{webhook: URL}]",
 	"alerts": "it stands at the top of the file, without indentation", "rules": "write alerts: and recordings: at the top of the file",
+	"exporters": "write export", "exporter": "write export", "forward": "write export", "send_to": "write export", "remote_write": "write export: [{otlp: {url: URL}}], which Prometheus takes at /api/v1/otlp",
 	"enabled": "remove it: telemetry is kept within its retention",
 }
 
@@ -22,6 +23,31 @@ var notifyKeys = map[string]string{
 	"url": "write webhook, or slack", "webhook_url": "write webhook", "slack_url": "write slack", "mail": "write email", "smtp": "write email", "to": "it belongs below email", "from": "it belongs below email",
 	"mattermost": "write slack, which it understands", "discord": "write slack: with the webhook's URL and /slack after it", "teams": "write webhook: its JSON is Alertmanager's", "pagerduty": "write webhook: its JSON is Alertmanager's",
 	"name": "remove it", "severity": "remove it: each is told of all alerts",
+}
+
+var exportKeys = map[string]string{
+	"url": "write otlp: {url: URL}, or elasticsearch, zipkin or loki in its place", "endpoint": "write otlp: {url: URL}", "collector": "write otlp: {url: URL}", "opentelemetry": "write otlp", "otel": "write otlp", "otlphttp": "write otlp: {url: URL}",
+	"otlp_http": "write otlp: {url: URL}", "otlp_grpc": "write otlp: {url: URL, protocol: grpc}", "jaeger": "write otlp: its collector takes that", "tempo": "write otlp, which it takes", "datadog": "write otlp: its agent takes that",
+	"honeycomb": "write otlp: {url: URL, headers: {x-honeycomb-team: ${secret.KEY}}}", "elastic": "write elasticsearch", "opensearch": "write elasticsearch: OpenSearch has the same interface", "es": "write elasticsearch",
+	"name": "remove it", "signals": "it belongs below otlp, or elasticsearch", "headers": "it belongs below otlp, zipkin or loki", "grafana": "write loki, and otlp for Tempo and Mimir", "promtail": "write loki", "victorialogs": "write loki: {url: URL}, with /insert behind the URL",
+}
+
+var exportHTTPKeys = map[string]string{ //nolint:gosec // examples of values
+	"endpoint": "write url", "address": "write url", "host": "write url", "port": "write it in url", "insecure": "write url: http://…", "tls": "write url: https://…",
+	"token": "write headers: {Authorization: Bearer ${secret.NAME}}", "tenant": "write headers: {X-Scope-OrgID: NAME}", "tenant_id": "write headers: {X-Scope-OrgID: NAME}",
+	"signals": "remove it: zipkin gets traces, loki gets logs", "labels": "remove it: a record's labels are its service and its level", "timeout": "remove it: an attempt takes 10 seconds at most",
+	"retry": "remove it: it is tried again for as long as telemetry is kept",
+}
+
+var exportOTLPKeys = map[string]string{ //nolint:gosec // names of keys
+	"endpoint": "write url", "address": "write url", "host": "write url", "port": "write it in url", "insecure": "write url: http://…", "tls": "write url: https://…",
+	"token": "write headers: {Authorization: Bearer ${secret.NAME}}", "api_key": "write headers, with the one that the receiver wants", "compression": "remove it: gzip is used", "timeout": "remove it: an attempt takes 10 seconds at most",
+	"retry": "remove it: it is tried again for as long as telemetry is kept", "grpc": "write protocol: grpc", "http": "write protocol: http",
+}
+
+var exportElasticsearchKeys = map[string]string{ //nolint:gosec // names of keys
+	"endpoint": "write url", "endpoints": "write url, with one of them", "urls": "write url, with one of them", "hosts": "write url, with one of them", "host": "write url", "username": "write user", "apikey": "write api_key", "key": "write api_key",
+	"data_stream": "write index: with the data stream's name", "dataset": "write index", "pipeline": "write it in the index's template, as index.default_pipeline",
 }
 
 var emailKeys = map[string]string{

@@ -3,7 +3,6 @@ package appfile
 import (
 	"fmt"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,10 +18,10 @@ var titles = map[string]string{
 	"TLS": "tls", "Concurrency": "concurrency",
 	"Call": "a call", "Breaker": "breaker", "Outlier": "outlier", "Balance": "balance", "Hedge": "hedge",
 	"Fallback": "fallback", "Mirror": "mirror", "Cache": "cache", "Fault": "fault", "Dependency": "a dependency",
-	"Database": "database", "AppResources": "resources", "Postgres": "postgres", "Dashboard": "dashboard", "Volume": "a volume", "Resources": "resources",
+	"Database": "database", "AppResources": "resources", "Postgres": "postgres", "Dashboard": "dashboard", "OIDC": "oidc", "People": "one of the roles", "Volume": "a volume", "Resources": "resources",
 	"Probe": "a probe", "Metrics": "metrics", "Update": "update", "Secret": "a secret",
 	"Bus": "bus", "Topic": "a topic", "Retention": "retention", "Subscription": "a subscription", "Backoff": "backoff",
-	"Telemetry": "telemetry", "OTLP": "otlp", "TelemetryRetention": "retention", "Notify": "one of notify", "Email": "email", "Alert": "an alert",
+	"Telemetry": "telemetry", "OTLP": "otlp", "TelemetryRetention": "retention", "Notify": "one of notify", "Export": "one of export", "ExportOTLP": "otlp", "ExportElasticsearch": "elasticsearch", "ExportHTTP": "one of zipkin and loki", "Email": "email", "Alert": "an alert",
 	"Saga": "a saga", "SagaStep": "a step", "StepCall": "call", "StepUndo": "undo", "StepRetry": "retry", "StepWait": "wait",
 }
 
@@ -156,10 +155,10 @@ func (d *decoder) mappingFix(n *node, key string, t reflect.Type) string {
 	val := yamlText(n)
 	switch t.Name() {
 	case "Service", "Job":
-		if m := equalsSign.FindStringSubmatch(n.text); len(m) > 0 && slices.Contains(keysOf(t), m[1]) {
+		if m := equalsSign().FindStringSubmatch(n.text); len(m) > 0 && slices.Contains(keysOf(t), m[1]) {
 			return fmt.Sprintf("write a colon for the equals sign: %s: %s", m[1], m[2])
 		}
-		if fix := missingSpace(n); fix != "" && envName.MatchString(n.text[:strings.IndexByte(n.text, ':')]) {
+		if fix := missingSpace(n); fix != "" && envName().MatchString(n.text[:strings.IndexByte(n.text, ':')]) {
 			return fix
 		}
 		return fmt.Sprintf("write %s: {command: %s}", key, strconv.Quote(n.text))
@@ -211,9 +210,9 @@ func (d *decoder) mappingFix(n *node, key string, t reflect.Type) string {
 
 var (
 	// equalsSign is key = value.
-	equalsSign = regexp.MustCompile(`^(\w+)\s*=\s*(.*)$`)
+	equalsSign = pattern(`^(\w+)\s*=\s*(.*)$`)
 	// urlPath is the path of a URL within a command.
-	urlPath = regexp.MustCompile(`https?://[^/\s]+(/\S*)`)
+	urlPath = pattern(`https?://[^/\s]+(/\S*)`)
 )
 
 // yamlText writes a scalar so that it can stand within [ ] and { }.
@@ -230,8 +229,8 @@ func probeFix(n *node, key, val string) string {
 		return fmt.Sprintf("write %s: {http: %s}", key, val)
 	case n.text == "tcp":
 		return fmt.Sprintf("write %s: {tcp: true}", key)
-	case urlPath.MatchString(n.text):
-		return fmt.Sprintf("write %s: {http: %s}", key, urlPath.FindStringSubmatch(n.text)[1])
+	case urlPath().MatchString(n.text):
+		return fmt.Sprintf("write %s: {http: %s}", key, urlPath().FindStringSubmatch(n.text)[1])
 	case strings.Contains(n.text, " "):
 		return fmt.Sprintf("write %s: {exec: %q}", key, n.text)
 	case slices.Contains([]string{"false", "none", "no", "off", "disabled"}, n.text):
@@ -316,9 +315,9 @@ var structTypes = []reflect.Type{
 	reflect.TypeFor[Volume](), reflect.TypeFor[Resources](), reflect.TypeFor[Probe](), reflect.TypeFor[Metrics](), reflect.TypeFor[Update](),
 	reflect.TypeFor[Secret](), reflect.TypeFor[Bus](), reflect.TypeFor[Topic](), reflect.TypeFor[Retention](),
 	reflect.TypeFor[Subscription](), reflect.TypeFor[Backoff](), reflect.TypeFor[Saga](), reflect.TypeFor[SagaStep](),
-	reflect.TypeFor[Telemetry](), reflect.TypeFor[OTLP](), reflect.TypeFor[TelemetryRetention](), reflect.TypeFor[Notify](), reflect.TypeFor[Email](), reflect.TypeFor[Alert](),
+	reflect.TypeFor[Telemetry](), reflect.TypeFor[OTLP](), reflect.TypeFor[TelemetryRetention](), reflect.TypeFor[Notify](), reflect.TypeFor[Export](), reflect.TypeFor[ExportOTLP](), reflect.TypeFor[ExportElasticsearch](), reflect.TypeFor[ExportHTTP](), reflect.TypeFor[Email](), reflect.TypeFor[Alert](),
 	reflect.TypeFor[StepCall](), reflect.TypeFor[StepUndo](), reflect.TypeFor[StepRetry](), reflect.TypeFor[StepWait](),
-	reflect.TypeFor[Dashboard](),
+	reflect.TypeFor[Dashboard](), reflect.TypeFor[OIDC](), reflect.TypeFor[People](),
 }
 
 // autoscaling answers replicas: {min, max}.

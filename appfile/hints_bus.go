@@ -151,7 +151,7 @@ func busFix(n *node, key, val, part string) string {
 	case "SagaStep":
 		return "write - {name: reserve, call: {service: NAME, path: /reservations}, undo: none}"
 	case "StepCall":
-		if serviceName.MatchString(n.text) {
+		if serviceName().MatchString(n.text) {
 			return fmt.Sprintf("write call: {service: %s, path: /reservations}", val)
 		}
 		return "write call: {service: NAME, path: /reservations}"

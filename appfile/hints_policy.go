@@ -37,7 +37,7 @@ func fallbackFix(n *node, val string) string {
 	if age, err := ParseDuration(n.text); err == nil && age > 0 {
 		return fmt.Sprintf("write fallback: {stale: %s}", val)
 	}
-	if serviceName.MatchString(n.text) && !n.bool {
+	if serviceName().MatchString(n.text) && !n.bool {
 		return fmt.Sprintf("write fallback: {service: %s}", val)
 	}
 	return "write fallback: {service: NAME}, {stale: 5m} or {status: 200, body: …}"

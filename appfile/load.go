@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"regexp"
 	"strings"
 )
 
@@ -182,11 +181,11 @@ func findFile(path string) (string, error) {
 	return "", fmt.Errorf("no banyan.yaml in %s: %w; %s", path, fs.ErrNotExist, hint)
 }
 
-var overlayName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*$`)
+var overlayName = pattern(`^[A-Za-z0-9][A-Za-z0-9_-]*$`)
 
 // findOverlay is the overlay of env beside the app file.
 func findOverlay(path, env string) (string, error) {
-	if !overlayName.MatchString(env) {
+	if !overlayName().MatchString(env) {
 		return "", fmt.Errorf("%s cannot be the name of an environment; use letters, digits, - and _", quote(env))
 	}
 	ext := filepath.Ext(path)

@@ -34,6 +34,8 @@ var (
 	balances      = []string{"p2c", "round_robin", "least_request", balanceHash}
 	stepMethods   = []string{"POST", "PUT", "PATCH", "DELETE", "GET"}
 	conditions    = []string{"service_ready", "service_started", "job_completed", "service_healthy", "service_completed_successfully"}
+
+	telemetrySignals = []string{"traces", "logs", "metrics"}
 )
 
 // balanceHash is the one way to balance that needs a key.
@@ -145,9 +147,14 @@ var fieldRules = map[string]rule{
 	"Telemetry.SamplePercent":  percent,
 	"TelemetryRetention.Size":  from(64 << 20),
 	"TelemetryRetention.Time":  positive(),
+	"OIDC.SessionTime":         between(float64(time.Minute), float64(30*24*time.Hour)),
 	"Email.TLS":                oneOf("starttls", "tls", "none"),
 	"Alert.For":                from(0),
 	"Alert.KeepFiring":         from(0),
+
+	"ExportOTLP.Protocol":         oneOf("http", "grpc"),
+	"ExportOTLP.Signals":          oneOf(telemetrySignals...),
+	"ExportElasticsearch.Signals": oneOf(telemetrySignals...),
 }
 
 // required are the fields that must be given, with how.
@@ -174,9 +181,15 @@ var required = map[string]string{ //nolint:gosec // examples of values
 	"Email.Server":       "write server: smtp.example.com:587, for example",
 	"Email.From":         "write from: banyan@example.com, for example",
 	"Email.To":           "write to: ops@example.com, or a list",
+	"OIDC.Issuer":        "write issuer: https://id.example.com, for example, as the provider calls itself",
+	"OIDC.ClientID":      "write client_id: with what the provider calls this app",
 	"Postgres.URL":       "write url: ${secret.PG_URL}, and secrets: {PG_URL: {}} at the top of the file; its value is like postgres://USER:PASSWORD@HOST:5432/postgres",
 	"Volume.Name":        "write name:",
 	"Volume.Env":         "write env: with the variable that tells the directory's path",
+
+	"ExportOTLP.URL":          "write url: https://collector.example.com:4318, for example",
+	"ExportElasticsearch.URL": "write url: https://elastic.example.com:9200, for example",
+	"ExportHTTP.URL":          "write url: http://127.0.0.1:9411, for example",
 }
 
 // rules checks each field against the tables, before defaults are filled in.

@@ -185,17 +185,17 @@ func (g *generator) value(t reflect.Type, id string) object {
 		switch t.Elem() {
 		case reflect.TypeFor[*Service](), reflect.TypeFor[*Job]():
 			s["additionalProperties"] = g.value(t.Elem(), "")
-			s["propertyNames"] = object{"pattern": serviceName.String()}
+			s["propertyNames"] = object{"pattern": serviceName().String()}
 		case reflect.TypeFor[*Secret]():
-			s["propertyNames"] = object{"pattern": secretName.String()}
+			s["propertyNames"] = object{"pattern": secretName().String()}
 		case reflect.TypeFor[*Topic]():
-			s["propertyNames"] = object{"pattern": topicName.String(), "maxLength": maxTopicName}
+			s["propertyNames"] = object{"pattern": topicName().String(), "maxLength": maxTopicName}
 		case reflect.TypeFor[*Subscription]():
 			s["additionalProperties"] = g.value(t.Elem(), "")
-			s["propertyNames"] = object{"pattern": topicName.String(), "maxLength": maxTopicName}
+			s["propertyNames"] = object{"pattern": topicName().String(), "maxLength": maxTopicName}
 		case reflect.TypeFor[*Saga]():
 			s["additionalProperties"] = g.value(t.Elem(), "")
-			s["propertyNames"] = object{"pattern": serviceName.String()}
+			s["propertyNames"] = object{"pattern": serviceName().String()}
 		case reflect.TypeFor[string]():
 			s["additionalProperties"] = scalarSchema
 		}
@@ -241,7 +241,7 @@ func (g *generator) named(t reflect.Type) object {
 			return object{"anyOf": []object{{"type": "array", "items": object{"type": "string"}, "uniqueItems": true}, byName}}
 		}
 	}
-	names := object{"pattern": envName.String()}
+	names := object{"pattern": envName().String()}
 	switch t {
 	case reflect.TypeFor[Duration]():
 		return g.ref(t, func() object {

@@ -1,7 +1,6 @@
 package appfile
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -15,13 +14,13 @@ type explained struct {
 
 var (
 	// flowRef is an unquoted ${…} after [, { or a comma, where YAML takes its { for a mapping.
-	flowRef = regexp.MustCompile(`[\[{,][^"'#]*?\$\{`)
+	flowRef = pattern(`[\[{,][^"'#]*?\$\{`)
 	// tightKey is a key without the space after its colon.
-	tightKey = regexp.MustCompile(`^(\s*(?:- )?)([A-Za-z_][\w-]*):([^\s:/].*)$`)
+	tightKey = pattern(`^(\s*(?:- )?)([A-Za-z_][\w-]*):([^\s:/].*)$`)
 	// emptyItem is a comma too many.
-	emptyItem = regexp.MustCompile(`[\[{,]\s*,`)
+	emptyItem = pattern(`[\[{,]\s*,`)
 	// secondColon is a second ": " in a plain value.
-	secondColon = regexp.MustCompile(`^\s*(?:- )?[\w.-]+:\s+[^"'\[{|>#&*!\s].*:(?:\s|$)`)
+	secondColon = pattern(`^\s*(?:- )?[\w.-]+:\s+[^"'\[{|>#&*!\s].*:(?:\s|$)`)
 )
 
 // explainSyntax turns the parser's message into one for somebody who does not
@@ -77,7 +76,7 @@ func explainLine(src *source, line int, message string) (explained, bool) {
 			return explained{place(i), "a tab indents this line", "YAML indents with spaces: replace each tab by two"}, true
 		}
 		if n == line {
-			if m := flowRef.FindStringIndex(text); m != nil {
+			if m := flowRef().FindStringIndex(text); m != nil {
 				return explained{place(m[1] - 2), "${…} inside { } or [ ] needs quotes, because YAML takes its brace for its own", `write it as "${…}", or put each part on a line of its own`}, true
 			}
 		}
@@ -90,14 +89,14 @@ func explainLine(src *source, line int, message string) (explained, bool) {
 		if i := strings.Index(text, " #"); n == line && i >= 0 && strings.ContainsAny(text[:i], "{[") {
 			return explained{place(i + 1), "# begins a comment here, so that the line ends before it", "put a text that begins with # in quotes"}, true
 		}
-		if m := emptyItem.FindStringIndex(text); n == line && m != nil {
+		if m := emptyItem().FindStringIndex(text); n == line && m != nil {
 			return explained{place(m[1] - 1), "there is nothing before this comma", "remove it"}, true
 		}
-		if m := tightKey.FindStringSubmatchIndex(text); m != nil {
+		if m := tightKey().FindStringSubmatchIndex(text); m != nil {
 			key, val := text[m[4]:m[5]], text[m[6]:m[7]]
 			return explained{place(m[7] - len(val) - 1), "the colon after " + key + " needs a space", "write " + key + ": " + val}, true
 		}
-		if n == line && strings.Contains(message, "mapping value is not allowed") && secondColon.MatchString(text) {
+		if n == line && strings.Contains(message, "mapping value is not allowed") && secondColon().MatchString(text) {
 			return explained{place(len(indent)), `the value on this line holds a colon and a space, which YAML takes for another key`, "put the value in quotes"}, true
 		}
 	}

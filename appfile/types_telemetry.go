@@ -14,6 +14,8 @@ type Telemetry struct {
 	SamplePercent float64 `yaml:"sample_percent,omitempty" json:"sample_percent,omitempty"`
 	// Notify are told of alerts, each of all. Empty: alerts are on the dashboard only.
 	Notify []*Notify `yaml:"notify,omitempty" json:"notify,omitempty"`
+	// Export are those to whom all telemetry is sent, too. Empty: nobody.
+	Export []*Export `yaml:"export,omitempty" json:"export,omitempty"`
 }
 
 // OTLP are addresses, such as 127.0.0.1:4317; ":4317" means loopback.
@@ -93,6 +95,6 @@ type Alert struct {
 
 // ShippedAlerts are the names of the alerts that every app has.
 var ShippedAlerts = []string{
-	"CrashLoop", "DeadLettersGrow", "DiskNearlyFull", "ErrorsBurnFast", "ErrorsBurnSlowly", "EventsWait",
+	"CrashLoop", "DeadLettersGrow", "DiskNearlyFull", "ErrorsBurnFast", "ErrorsBurnSlowly", "EventsWait", "ExportBehind",
 	"LatencyHigh", "OutboxRefused", "SagaNeedsAttention", "ServiceDown", "TelemetryDropped",
 }

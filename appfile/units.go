@@ -3,7 +3,6 @@ package appfile
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -20,7 +19,7 @@ func (e *formatError) Error() string {
 }
 
 var (
-	looseDuration = regexp.MustCompile(`^([0-9]*\.?[0-9]+)\s*([A-Za-zµ]*)$`)
+	looseDuration = pattern(`^([0-9]*\.?[0-9]+)\s*([A-Za-zµ]*)$`)
 	durationWords = map[string]string{
 		"": "s", "sec": "s", "secs": "s", "second": "s", "seconds": "s",
 		"min": "m", "mins": "m", "minute": "m", "minutes": "m",
@@ -41,7 +40,7 @@ func ParseDuration(s string) (Duration, error) {
 	case err == nil:
 		return Duration(d), nil
 	}
-	if m := looseDuration.FindStringSubmatch(strings.TrimSpace(s)); m != nil {
+	if m := looseDuration().FindStringSubmatch(strings.TrimSpace(s)); m != nil {
 		number, word := m[1], m[2]
 		if word == "" {
 			return 0, &formatError{fmt.Sprintf("the duration %s has no unit", quote(s)), "write " + number + "s for seconds, or " + number + "ms for milliseconds"}
@@ -63,11 +62,11 @@ func ParseDuration(s string) (Duration, error) {
 	return 0, &formatError{fmt.Sprintf("%s is not a duration", quote(s)), "write a number and a unit, such as 500ms, 2s, 1m30s, 24h or 7d"}
 }
 
-var leadingDays = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)d(.*)$`)
+var leadingDays = pattern(`^([0-9]+(?:\.[0-9]+)?)d(.*)$`)
 
 // parseDays is time.ParseDuration for texts that may begin with days.
 func parseDays(s string) (time.Duration, error) {
-	m := leadingDays.FindStringSubmatch(s)
+	m := leadingDays().FindStringSubmatch(s)
 	if m == nil {
 		return time.ParseDuration(s)
 	}
@@ -114,8 +113,8 @@ func (d Duration) String() string {
 }
 
 var (
-	byteForm  = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)(Ki|Mi|Gi|Ti|k|M|G|T)?$`)
-	looseByte = regexp.MustCompile(`(?i)^([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(i?)(b|bytes?)?$`)
+	byteForm  = pattern(`^([0-9]+(?:\.[0-9]+)?)(Ki|Mi|Gi|Ti|k|M|G|T)?$`)
+	looseByte = pattern(`(?i)^([0-9]+(?:\.[0-9]+)?)\s*([kmgt]?)(i?)(b|bytes?)?$`)
 	byteUnits = map[string]float64{
 		"": 1, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40,
 		"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12,
@@ -125,7 +124,7 @@ var (
 // ParseBytes reads 512, 64Ki, 128Mi, 1Gi (powers of 1024) and 10k, 5M, 1G
 // (of 1000). Fractions of a unit are rounded down to a whole byte.
 func ParseBytes(s string) (Bytes, error) {
-	if m := byteForm.FindStringSubmatch(s); m != nil {
+	if m := byteForm().FindStringSubmatch(s); m != nil {
 		if n, err := strconv.ParseInt(m[1], 10, 64); err == nil && m[2] == "" {
 			return Bytes(n), nil
 		}
@@ -138,7 +137,7 @@ func ParseBytes(s string) (Bytes, error) {
 	if strings.HasPrefix(s, "-") {
 		return 0, &formatError{fmt.Sprintf("the size %s is negative", quote(s)), "write a size such as 512, 64Ki or 128Mi"}
 	}
-	if m := looseByte.FindStringSubmatch(strings.TrimSpace(s)); m != nil {
+	if m := looseByte().FindStringSubmatch(strings.TrimSpace(s)); m != nil {
 		if m[2] == "" {
 			return 0, &formatError{fmt.Sprintf("%s is not a size", quote(s)), "write " + m[1]}
 		}

@@ -3,7 +3,6 @@ package appfile
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -117,8 +116,8 @@ func (v *validator) all() {
 
 var (
 	// serviceName leaves room for what is added to it in host names and units.
-	serviceName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,38}$`)
-	profileName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
+	serviceName = pattern(`^[a-z][a-z0-9-]{0,38}$`)
+	profileName = pattern(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
 
 	// reservedNames would take a variable or a place that is Banyan's.
 	reservedNames = map[string]string{
@@ -134,7 +133,7 @@ const nameRule = "use lower-case letters, digits and -, a letter first, at most 
 
 func (v *validator) appNames() {
 	a := v.app
-	if !serviceName.MatchString(a.Name) && !v.isBad("name") {
+	if !serviceName().MatchString(a.Name) && !v.isBad("name") {
 		v.report("name", fmt.Sprintf("%s cannot be the name of an app", quote(a.Name)), nameFix(a.Name))
 	}
 	if len(a.Services) == 0 && !v.isBad("services") {
@@ -169,14 +168,14 @@ func (v *validator) memberName(what, path, name string, variables map[string]str
 		v.report(path, fmt.Sprintf("a %s cannot have the name %s: %s", what, name, why), fix)
 		return
 	}
-	if !serviceName.MatchString(name) {
+	if !serviceName().MatchString(name) {
 		v.report(path, fmt.Sprintf("%s cannot be the name of a %s", quote(name), what), nameFix(name))
 	}
 }
 
 // nameFix offers a valid name.
 func nameFix(name string) string {
-	if good := nameOf("/" + name); good != name && serviceName.MatchString(good) && good != "app" {
+	if good := nameOf("/" + name); good != name && serviceName().MatchString(good) && good != "app" {
 		return "write " + good + ": " + nameRule
 	}
 	return nameRule
@@ -184,7 +183,7 @@ func nameFix(name string) string {
 
 func (v *validator) secret(name string, s *Secret) {
 	path := join("secrets", name)
-	if !secretName.MatchString(name) {
+	if !secretName().MatchString(name) {
 		v.report(path, fmt.Sprintf("%s cannot be the name of a secret", quote(name)), "use letters, digits, - and _, a letter first")
 	}
 	if s == nil {
@@ -194,7 +193,7 @@ func (v *validator) secret(name string, s *Secret) {
 		v.report(join(path, "environment"), fmt.Sprintf("the secret %s has two sources, a file and a variable", name), "keep one of file and environment")
 	}
 	v.homePath(join(path, "file"), s.File)
-	if s.Environment != "" && !envName.MatchString(s.Environment) {
+	if s.Environment != "" && !envName().MatchString(s.Environment) {
 		v.report(join(path, "environment"), fmt.Sprintf("%s cannot be the name of a variable", quote(s.Environment)), "write the variable's name, without $")
 	}
 }

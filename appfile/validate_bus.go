@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,9 +17,9 @@ const maxTopicName = 100
 const topicRule = "use lower-case letters, digits and -, in words with . between them, a letter first, at most 100 characters"
 
 var (
-	topicName     = regexp.MustCompile(`^[a-z][a-z0-9-]*(\.[a-z0-9-]+)*$`)
-	attributeName = regexp.MustCompile(`^[a-z0-9]{1,64}$`) // of CloudEvents
-	fieldPath     = regexp.MustCompile(`^\$|^/|\.|\[`)     // of a value in JSON
+	topicName     = pattern(`^[a-z][a-z0-9-]*(\.[a-z0-9-]+)*$`)
+	attributeName = pattern(`^[a-z0-9]{1,64}$`) // of CloudEvents
+	fieldPath     = pattern(`^\$|^/|\.|\[`)     // of a value in JSON
 )
 
 // bus checks topics, who publishes them and who subscribes to them.
@@ -96,11 +95,11 @@ func (v *validator) publishes(who, path string, topics []string) {
 
 // topicName refuses what cannot be a topic.
 func (v *validator) topicName(at, name string) {
-	if topicName.MatchString(name) && len(name) <= maxTopicName {
+	if topicName().MatchString(name) && len(name) <= maxTopicName {
 		return
 	}
 	fix := topicRule
-	if good := topicNameOf(name); topicName.MatchString(good) && len(good) <= maxTopicName {
+	if good := topicNameOf(name); topicName().MatchString(good) && len(good) <= maxTopicName {
 		fix = "write " + good + ": " + topicRule
 	}
 	v.report(at, fmt.Sprintf("%s cannot be the name of a topic", quote(name)), fix)
@@ -152,9 +151,9 @@ func (v *validator) key(at, key string) {
 		v.report(at, "there is no attribute none", `write key: "" for events in no order`)
 	case key == "data":
 		v.report(at, "data is no attribute: events are ordered by one", "let the publisher put the value into subject, and leave key out")
-	case fieldPath.MatchString(key):
+	case fieldPath().MatchString(key):
 		v.report(at, message+": events are ordered by an attribute, and their data is not looked at", "let the publisher put the value into subject, and leave key out")
-	case !attributeName.MatchString(key):
+	case !attributeName().MatchString(key):
 		v.report(at, message, "attributes such as subject, or partitionkey, have lower-case letters and digits only")
 	}
 }
@@ -168,7 +167,7 @@ func (v *validator) subscribes(name string, s *Service, uses topicUses) {
 	for _, topic := range slices.Sorted(maps.Keys(s.Subscribes)) {
 		path := join(at, topic)
 		v.topicName(path, topic)
-		if !uses.published[topic] && topicName.MatchString(topic) {
+		if !uses.published[topic] && topicName().MatchString(topic) {
 			published := slices.Sorted(maps.Keys(uses.published))
 			fix := orElse(didYouMean(topic, published, ""), fmt.Sprintf("write publishes: [%s] in the service that publishes it", topic))
 			v.warn(v.at(path), fmt.Sprintf("%s subscribes to %s, which no service publishes", name, topic), fix)

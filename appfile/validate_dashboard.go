@@ -15,11 +15,14 @@ func (v *validator) dashboard() {
 	if d == nil || v.isBad("dashboard") {
 		return
 	}
-	if d.Off && *d != (Dashboard{Off: true}) {
+	if d.Off && (d.Listen != "" || d.URL != "" || d.OIDC != nil) {
 		v.report(join("dashboard", "off"), "the dashboard is off, and the other keys say where it is", "remove off, or all other keys")
 		return
 	}
 	v.dashboardURL(d.URL)
+	if at := join("dashboard", "oidc"); d.OIDC != nil && !v.isBad(at) {
+		v.oidc(at, d)
+	}
 	at := join("dashboard", "listen")
 	if d.Listen == "" || v.isBad(at) {
 		return

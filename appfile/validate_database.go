@@ -3,7 +3,6 @@ package appfile
 import (
 	"fmt"
 	"net/url"
-	"regexp"
 	"strings"
 )
 
@@ -60,7 +59,7 @@ func (v *validator) resources() {
 		return // what it holds is known later
 	}
 	const fix = "write postgres://USER:${secret.PG_PASSWORD}@HOST:5432/postgres, or ${secret.PG_URL} for all of it"
-	u, err := url.Parse(aReference.ReplaceAllString(text, "x"))
+	u, err := url.Parse(aReference().ReplaceAllString(text, "x"))
 	switch {
 	case err != nil:
 		v.report(at, fmt.Sprintf("%s is no address of a PostgreSQL server", quote(text)), fix)
@@ -74,4 +73,4 @@ func (v *validator) resources() {
 }
 
 // aReference is ${…}.
-var aReference = regexp.MustCompile(`\$\{[^}]*\}`)
+var aReference = pattern(`\$\{[^}]*\}`)

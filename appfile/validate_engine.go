@@ -3,7 +3,6 @@ package appfile
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,7 +59,7 @@ func engineOf(url string) string {
 }
 
 // userinfo is what stands before the host of a URL.
-var userinfo = regexp.MustCompile(`(?:^|://|,)([^/,@]*)@`)
+var userinfo = pattern(`(?:^|://|,)([^/,@]*)@`)
 
 // serverAddress is whose address is checked.
 type serverAddress struct {
@@ -81,7 +80,7 @@ func (v *validator) serverURL(at, url string, a serverAddress) (ok bool) {
 			v.reportAt(at, v.inside(at, p.text), fmt.Sprintf("%s names a secret that the app does not declare", p.text), v.secretFix(p.ref.Name))
 		}
 	}
-	for _, m := range userinfo.FindAllStringSubmatch(url, -1) {
+	for _, m := range userinfo().FindAllStringSubmatch(url, -1) {
 		_, password, ok := strings.Cut(m[1], ":")
 		if !ok {
 			password = m[1] // a token, or a name alone, which may be told

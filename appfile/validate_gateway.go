@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"net/url"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -277,8 +276,8 @@ func (v *validator) routePath(at, key, p string) {
 		v.report(where, fmt.Sprintf("%s must begin with /, and this is %s", key, quote(p)), "write "+path.Clean("/"+strings.TrimRight(prefix, "*")))
 	case wild:
 		v.report(where, fmt.Sprintf("%s matches everything below it without a *, which stands only for itself", key), "write "+path.Clean(prefix))
-	case key == "path" && placeholder.MatchString(p):
-		v.report(where, fmt.Sprintf("%s matches as a prefix and has no placeholders such as %s", key, placeholder.FindString(p)[1:]), "write "+path.Clean(p[:placeholder.FindStringIndex(p)[0]]+"/"))
+	case key == "path" && placeholder().MatchString(p):
+		v.report(where, fmt.Sprintf("%s matches as a prefix and has no placeholders such as %s", key, placeholder().FindString(p)[1:]), "write "+path.Clean(p[:placeholder().FindStringIndex(p)[0]]+"/"))
 	case strings.ContainsAny(p, "?#"):
 		v.report(where, fmt.Sprintf("%s has a query or a fragment, which it cannot match: %s", key, quote(p)), "write "+path.Clean(p[:strings.IndexAny(p, "?#")]))
 	case strings.ContainsFunc(p, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' }):
@@ -289,12 +288,12 @@ func (v *validator) routePath(at, key, p string) {
 }
 
 var (
-	placeholder = regexp.MustCompile(`/(\{[^/}]*\}|:[A-Za-z_]\w*|<[^/>]*>)`)
-	hostForm    = regexp.MustCompile(`^(\*\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
+	placeholder = pattern(`/(\{[^/}]*\}|:[A-Za-z_]\w*|<[^/>]*>)`)
+	hostForm    = pattern(`^(\*\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$`)
 )
 
 func (v *validator) host(at, host string) {
-	if host == "" || len(host) <= 253 && hostForm.MatchString(host) {
+	if host == "" || len(host) <= 253 && hostForm().MatchString(host) {
 		return
 	}
 	fix := "write a name such as shop.example.com, or *.example.com for all below it"
@@ -302,7 +301,7 @@ func (v *validator) host(at, host string) {
 	switch {
 	case host == "*":
 		fix = "leave host out: a route without it matches all hosts"
-	case hostForm.MatchString(plain):
+	case hostForm().MatchString(plain):
 		fix = "write " + plain
 	case strings.HasPrefix(host, "."):
 		fix = "write *" + host
@@ -376,7 +375,7 @@ func (v *validator) cors(at string, c *CORS) {
 func (v *validator) origin(at, origin string) {
 	u, err := url.Parse(strings.Replace(origin, "://*.", "://", 1))
 	switch {
-	case err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && hostForm.MatchString(strings.ToLower(u.Hostname())):
+	case err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && hostForm().MatchString(strings.ToLower(u.Hostname())):
 		if u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 			v.report(at, fmt.Sprintf("an origin has no path: %s", quote(origin)), "write "+origin[:strings.Index(origin, "://")+3]+originHost(origin))
 		} else if strings.ToLower(u.Host) != u.Host {

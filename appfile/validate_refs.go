@@ -3,7 +3,6 @@ package appfile
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,11 +58,11 @@ func (v *validator) references(p program) {
 }
 
 // serviceURL is a URL whose host is a bare name.
-var serviceURL = regexp.MustCompile(`[a-z][a-z0-9+.-]*://(?:[^@/\s]*@)?([a-z][a-z0-9-]*)(?::[0-9]+)?(?:[/?#\s,]|$)`)
+var serviceURL = pattern(`[a-z][a-z0-9+.-]*://(?:[^@/\s]*@)?([a-z][a-z0-9-]*)(?::[0-9]+)?(?:[/?#\s,]|$)`)
 
 // hostNames warns of Compose's habit to reach services by their names.
 func (v *validator) hostNames(scope refScope, text, path string) {
-	for _, m := range serviceURL.FindAllStringSubmatch(text, -1) {
+	for _, m := range serviceURL().FindAllStringSubmatch(text, -1) {
 		s := v.app.Services[m[1]]
 		if s == nil {
 			continue

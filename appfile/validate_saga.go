@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,9 +11,9 @@ import (
 
 var (
 	// stepName can be an identifier in CEL, and is put into idempotency keys.
-	stepName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,38}$`)
+	stepName = pattern(`^[a-z][a-z0-9_]{0,38}$`)
 	// embedded is an expression within a path.
-	embedded = regexp.MustCompile(`\{[^{}]*\}`)
+	embedded = pattern(`\{[^{}]*\}`)
 )
 
 const stepRule = "use lower-case letters, digits and _, a letter first, at most 39 characters"
@@ -95,7 +94,7 @@ type sagaCheck struct {
 }
 
 func (c *sagaCheck) saga(s *Saga) {
-	if !serviceName.MatchString(c.name) {
+	if !serviceName().MatchString(c.name) {
 		c.report(c.path, fmt.Sprintf("%s cannot be the name of a saga", quote(c.name)), nameFix(c.name))
 	}
 	for i, name := range s.StartedBy {
@@ -166,9 +165,9 @@ func (c *sagaCheck) stepName(at string, s *SagaStep) {
 		c.report(at, "a step has no name", "write name: reserve, for example")
 	case slices.Contains(stepWords, s.Name):
 		c.report(name, fmt.Sprintf("a step cannot have the name %s, which means something in expressions", s.Name), "rename it")
-	case !stepName.MatchString(s.Name):
+	case !stepName().MatchString(s.Name):
 		fix := stepRule
-		if good := strings.Trim(strings.ReplaceAll(topicNameOf(s.Name), "-", "_"), "_"); stepName.MatchString(good) {
+		if good := strings.Trim(strings.ReplaceAll(topicNameOf(s.Name), "-", "_"), "_"); stepName().MatchString(good) {
 			fix = "write " + good + ": " + stepRule
 		}
 		c.report(name, fmt.Sprintf("%s cannot be the name of a step", quote(s.Name)), fix)
@@ -277,7 +276,7 @@ func (c *sagaCheck) callee(at, name string) {
 
 // template checks a path, less the expressions in it.
 func (c *sagaCheck) template(at, path string) {
-	if plain := embedded.ReplaceAllString(path, "x"); plain == path {
+	if plain := embedded().ReplaceAllString(path, "x"); plain == path {
 		c.requestPath(at, "path", path)
 	} else if !isPath(plain) {
 		c.report(at, fmt.Sprintf("path must be a path, not %s", quote(path)), "write a path such as /reservations/{saga.id}")

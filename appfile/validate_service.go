@@ -95,7 +95,7 @@ func (v *validator) program(p program) {
 		v.report(join(p.path, "optional"), fmt.Sprintf("%s %s is optional and has no requires: nothing could leave it out", p.what, p.name), "write requires: [node>=20], for example, or remove optional")
 	}
 	for i, name := range p.profiles {
-		if !profileName.MatchString(name) {
+		if !profileName().MatchString(name) {
 			v.report(join(p.path, "profiles", strconv.Itoa(i)), fmt.Sprintf("%s cannot be the name of a profile", quote(name)), "use letters, digits, . - and _")
 		}
 	}
@@ -111,14 +111,14 @@ func (v *validator) program(p program) {
 	v.references(p)
 }
 
-var userForm = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_.-]{0,31}\$?|[0-9]{1,10})$`)
+var userForm = pattern(`^([A-Za-z_][A-Za-z0-9_.-]{0,31}\$?|[0-9]{1,10})$`)
 
 func (v *validator) user(p program) {
-	if p.user == "" || userForm.MatchString(p.user) {
+	if p.user == "" || userForm().MatchString(p.user) {
 		return
 	}
 	fix := "write a user's name or number"
-	if name, _, ok := strings.Cut(p.user, ":"); ok && userForm.MatchString(name) {
+	if name, _, ok := strings.Cut(p.user, ":"); ok && userForm().MatchString(name) {
 		fix = "write " + name + "; the group is the user's own"
 	}
 	v.report(join(p.path, "user"), fmt.Sprintf("%s is not a user", quote(p.user)), fix)
@@ -127,7 +127,7 @@ func (v *validator) user(p program) {
 func (v *validator) environment(p program) {
 	for _, name := range slices.Sorted(maps.Keys(p.environment)) {
 		at := join(p.path, "environment", name)
-		if !envName.MatchString(name) {
+		if !envName().MatchString(name) {
 			v.report(at, fmt.Sprintf("%s cannot be the name of a variable", quote(name)), variableNameFix(name))
 		}
 		if strings.ContainsRune(p.environment[name], 0) {
@@ -148,11 +148,11 @@ func (v *validator) environment(p program) {
 	}
 }
 
-var notVariableChars = regexp.MustCompile(`[^A-Za-z0-9_]+`)
+var notVariableChars = pattern(`[^A-Za-z0-9_]+`)
 
 func variableNameFix(name string) string {
-	good := strings.Trim(notVariableChars.ReplaceAllString(name, "_"), "_")
-	if envName.MatchString(good) {
+	good := strings.Trim(notVariableChars().ReplaceAllString(name, "_"), "_")
+	if envName().MatchString(good) {
 		return "write " + good + ": letters, digits and _ only"
 	}
 	return "use letters, digits and _, a letter or _ first"
@@ -162,7 +162,7 @@ func (v *validator) programSecrets(p program) {
 	known := slices.Sorted(maps.Keys(v.app.Secrets))
 	for _, variable := range slices.Sorted(maps.Keys(p.secrets)) {
 		at := join(p.path, "secrets", variable)
-		if !envName.MatchString(variable) {
+		if !envName().MatchString(variable) {
 			v.report(at, fmt.Sprintf("%s cannot be the name of a variable", quote(variable)), "write a mapping of VARIABLE: secret")
 		}
 		if name := p.secrets[variable]; !slices.Contains(known, name) {
@@ -237,7 +237,7 @@ func (v *validator) dependencies(p program) {
 	}
 }
 
-var volumeName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
+var volumeName = pattern(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
 
 func (v *validator) volumes(p program, volumes []Volume) {
 	names, variables := map[string]bool{}, map[string]bool{}
@@ -246,10 +246,10 @@ func (v *validator) volumes(p program, volumes []Volume) {
 		if v.isBad(path) || vol == (Volume{}) {
 			continue
 		}
-		if vol.Name != "" && !volumeName.MatchString(vol.Name) {
+		if vol.Name != "" && !volumeName().MatchString(vol.Name) {
 			v.report(path, fmt.Sprintf("%s cannot be the name of a volume", quote(vol.Name)), "use letters, digits, - and _")
 		}
-		if vol.Env != "" && !envName.MatchString(vol.Env) {
+		if vol.Env != "" && !envName().MatchString(vol.Env) {
 			v.report(path, fmt.Sprintf("%s cannot be the name of a variable", quote(vol.Env)), variableNameFix(vol.Env))
 		}
 		if names[vol.Name] {

@@ -7,16 +7,15 @@ import (
 	"net/mail"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 )
 
 var (
-	alertName  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,99}$`)
-	metricName = regexp.MustCompile(`^[a-zA-Z_:][a-zA-Z0-9_:]{0,199}$`)
-	labelName  = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]{0,99}$`)
+	alertName  = pattern(`^[A-Za-z][A-Za-z0-9_-]{0,99}$`)
+	metricName = pattern(`^[a-zA-Z_:][a-zA-Z0-9_:]{0,199}$`)
+	labelName  = pattern(`^[a-zA-Z_][a-zA-Z0-9_]{0,99}$`)
 )
 
 // telemetry checks what is said of telemetry and alerts, but for expressions; those
@@ -35,6 +34,11 @@ func (v *validator) telemetry() {
 				v.notify(at, n)
 			}
 		}
+		for i, e := range t.Export {
+			if at := join("telemetry", "export", strconv.Itoa(i)); e != nil && !v.isBad(at) {
+				v.export(at, e)
+			}
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.app.Alerts)) {
 		if a := v.app.Alerts[name]; a != nil && !v.isBad(join("alerts", name)) {
@@ -44,7 +48,7 @@ func (v *validator) telemetry() {
 	for _, name := range slices.Sorted(maps.Keys(v.app.Recordings)) {
 		at := join("recordings", name)
 		switch {
-		case !metricName.MatchString(name):
+		case !metricName().MatchString(name):
 			v.report(at, fmt.Sprintf("%s cannot be the name of a metric", quote(name)), "use letters, digits, _ and :, such as job:requests:rate5m")
 		case strings.HasPrefix(name, "banyan_") || name == "ALERTS":
 			v.report(at, name+" is a name that Banyan's own metrics have", "rename it")
@@ -111,7 +115,7 @@ func (v *validator) hook(at, text string, secret bool) {
 	if len(refs) == 1 && refs[0].String() == text {
 		return // what it holds is known later
 	}
-	u, err := url.Parse(aReference.ReplaceAllString(text, "x"))
+	u, err := url.Parse(aReference().ReplaceAllString(text, "x"))
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		v.report(at, fmt.Sprintf("%s must be a URL with http or https, not %s", key, quote(text)), "write "+key+": https://…, or ${secret.NAME} for all of it")
 	}
@@ -172,7 +176,7 @@ func (v *validator) alert(name string, a *Alert) {
 	at := join("alerts", name)
 	shipped := slices.Contains(ShippedAlerts, name)
 	switch {
-	case !alertName.MatchString(name):
+	case !alertName().MatchString(name):
 		v.report(at, fmt.Sprintf("%s cannot be the name of an alert", quote(name)), "use letters, digits, - and _, a letter first, such as CheckoutSlow")
 	case a.Off && !shipped:
 		v.report(at, fmt.Sprintf("there is no shipped alert %s to switch off", quote(name)), suggestName(name, ShippedAlerts, "shipped alerts"))
@@ -187,7 +191,7 @@ func (v *validator) alert(name string, a *Alert) {
 	}
 	for _, label := range slices.Sorted(maps.Keys(a.Labels)) {
 		switch where := join(at, "labels", label); {
-		case !labelName.MatchString(label) || strings.HasPrefix(label, "__"):
+		case !labelName().MatchString(label) || strings.HasPrefix(label, "__"):
 			v.report(where, fmt.Sprintf("%s cannot be the name of a label", quote(label)), "use letters, digits and _")
 		case label == "alertname" || label == "alertstate":
 			v.report(where, "the label "+label+" is Banyan's own", "rename it")

@@ -3,7 +3,6 @@ package appfile
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -357,7 +356,7 @@ func (c *converter) mapping(n ast.Node, values []*ast.MappingValueNode, depth in
 }
 
 // swallowed is a value such as #fff, which is a comment.
-var swallowed = regexp.MustCompile(`^[\w-]+:\s+#[^\s#]`)
+var swallowed = pattern(`^[\w-]+:\s+#[^\s#]`)
 
 func (c *converter) entry(v *ast.MappingValueNode, depth int) entry {
 	at := c.pos(v.Key)
@@ -380,7 +379,7 @@ func (c *converter) entry(v *ast.MappingValueNode, depth int) entry {
 	e.val = c.node(v.Value, depth+1)
 	if e.val.kind == nullKind {
 		// An absent value has the position of the colon; the key is clearer.
-		if swallowed.MatchString(string([]rune(c.src.lines[at.line-1])[at.col-1:])) {
+		if swallowed().MatchString(string([]rune(c.src.lines[at.line-1])[at.col-1:])) {
 			c.r.warn(at, fmt.Sprintf("%s has no value, because # begins a comment", e.key), "put the value in quotes, or a blank after the #")
 		}
 		null := *e.val

@@ -45,7 +45,7 @@ func TestOpenTelemetry(t *testing.T) {
 		there = append(there, name)
 		fmt.Fprintf(&file, "\t%s:\n\t\tcommand: [sh, -c, \"cd %s && export PATH=$PATH:. && %s && exec ${testapp}\"]\n", name, dir, c.command)
 		if c.protocol != "" {
-			fmt.Fprintf(&file, "\t\tenvironment: {OTEL_EXPORTER_OTLP_PROTOCOL: %s}\n", c.protocol)
+			fmt.Fprintf(&file, "\t\tenvironment: {OTEL_EXPORTER_OTLP_PROTOCOL: %s, OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: delta}\n", c.protocol)
 		}
 	}
 	s := startSeenFile(t, file.String())
@@ -88,6 +88,13 @@ func (s *seen) sdkIsSeen(t *testing.T, service string) {
 	await(t, 10*time.Second, "the metrics of "+service, func() error {
 		v, err := s.query(fmt.Sprintf(`orders_placed_total{service=%q,state="new"}`, service))
 		if err == nil && v != 3 {
+			err = fmt.Errorf("it is %v", v)
+		}
+		return err
+	})
+	await(t, 30*time.Second, "what the spans of "+service+" are of", func() error {
+		v, err := s.query(fmt.Sprintf(`histogram_count(banyan_span_duration_seconds{service=%q,name="stock",kind="client",status="error"})`, service))
+		if err == nil && v != 1 {
 			err = fmt.Errorf("it is %v", v)
 		}
 		return err

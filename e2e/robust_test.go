@@ -154,8 +154,8 @@ func TestIdle(t *testing.T) {
 	plane := after.GetDataPlane().GetCpuTime().AsDuration() - before.GetDataPlane().GetCpuTime().AsDuration()
 	figure(t, "idle shop: daemon %d MiB and %s of CPU in 10s, data plane %d MiB and %s",
 		after.GetDaemon().GetMemoryBytes()>>20, ms(daemon), after.GetDataPlane().GetMemoryBytes()>>20, ms(plane))
-	if memory > 90e6 {
-		t.Errorf("daemon and data plane use %d MB, want 90 at most", memory/1e6)
+	if memory > 66e6 {
+		t.Errorf("daemon and data plane use %d MB, want 66 at most", memory/1e6)
 	}
 	if daemon+plane > 500*time.Millisecond {
 		t.Errorf("they use %s of CPU in 10s of nothing to do", daemon+plane)

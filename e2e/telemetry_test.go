@@ -55,6 +55,11 @@ func startSeenFile(t *testing.T, file string) *seen {
 	t.Helper()
 	a := newApp(t, file)
 	a.up()
+	return see(a)
+}
+
+// see asks the daemon of an app that runs.
+func see(a *app) *seen {
 	c := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", a.layout.ControlSocket)
 	}}}
@@ -121,6 +126,7 @@ func TestSeen(t *testing.T) {
 	s.broken(t, deep)
 	s.refusedIsSeen(t)
 	s.ratesAreExact(t)
+	s.joinedByB3(t)
 	s.pushed(t)
 	s.tailed(t)
 	s.mapIsDrawn(t)
@@ -157,6 +163,19 @@ func (s *seen) joined(t *testing.T, path, trace, parent string) {
 	if err != nil || len(found) != 1 || found[0].GetTraceId() != trace || found[0].GetSpans() != 3 {
 		t.Errorf("found by a filter: %v, %v", found, err)
 	}
+}
+
+// joinedByB3: a client that says its trace as Zipkin's do is of that trace, too.
+func (s *seen) joinedByB3(t *testing.T) {
+	t.Helper()
+	get(t, s.url("/front/x"), "X-B3-TraceId", "a3ce929d0e0e4736", "X-B3-SpanId", "b7ad6b7169203332", "X-B3-Sampled", "1")
+	await(t, 10*time.Second, "the trace of B3", func() error {
+		got, err := s.GetTrace(t.Context(), &banyanv1.GetTraceRequest{TraceId: "0000000000000000a3ce929d0e0e4736"})
+		if err == nil && (len(got.GetSpans()) != 1 || got.GetSpans()[0].GetParentId() != "b7ad6b7169203332") {
+			err = fmt.Errorf("there is %v", got)
+		}
+		return err
+	})
 }
 
 // broken: where a service does not, the next hop begins a trace of its own.

@@ -23,9 +23,12 @@ func (h *handler) sagas() (Sagas, error) {
 }
 
 func (h *handler) ListSagas(ctx context.Context, r *banyanv1.ListSagasRequest) (*banyanv1.ListSagasResponse, error) {
-	sagas, err := h.sagas()
-	if err != nil {
-		return nil, err
+	sagas, err := h.engine.Sagas()
+	switch {
+	case fault.CodeOf(err) == fault.NotFound: // the app has none: that is no mistake of who asks
+		return &banyanv1.ListSagasResponse{}, nil
+	case err != nil:
+		return nil, wire(err)
 	}
 	f := SagaFilter{Name: r.GetName(), State: r.GetState(), Cursor: r.GetCursor(), Limit: int(r.GetLimit())}
 	if f.Limit <= 0 {

@@ -117,6 +117,13 @@ func TestSagasRefused(t *testing.T) {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
 		}
 	}
+	h = &handler{engine: sagaEngine{err: fault.New(fault.NotFound, "the app has no sagas")}}
+	if none, err := h.ListSagas(t.Context(), &banyanv1.ListSagasRequest{}); err != nil || len(none.GetSagas()) != 0 {
+		t.Errorf("an app without sagas: %v, %v", none, err)
+	}
+	if _, err := h.GetSaga(t.Context(), &banyanv1.GetSagaRequest{Id: "s1"}); connect.CodeOf(err) != connect.CodeNotFound {
+		t.Errorf("a saga of an app without: %v", err)
+	}
 	h = &handler{engine: sagaEngine{err: fault.New(fault.Damaged, "saga.db is damaged")}}
 	if _, err := h.GetSaga(t.Context(), &banyanv1.GetSagaRequest{}); connect.CodeOf(err) != connect.CodeDataLoss {
 		t.Errorf("%v", err)

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/banyanrun/banyan/internal/model"
 	"github.com/banyanrun/banyan/internal/telemetry/alert"
 	"github.com/banyanrun/banyan/internal/telemetry/graph"
 	"github.com/banyanrun/banyan/internal/telemetry/match"
@@ -98,7 +99,11 @@ func serviceMap(m *graph.Map) *banyanv1.GetMapResponse {
 	to := &banyanv1.GetMapResponse{}
 	for i := range m.Nodes {
 		n := &m.Nodes[i]
-		to.Nodes = append(to.Nodes, &banyanv1.MapNode{Id: n.ID, Kind: n.Kind, Name: n.Name, State: n.State, Owner: n.Owner, Rates: rates(&n.Rates)})
+		node := &banyanv1.MapNode{Id: n.ID, Kind: n.Kind, Name: n.Name, Owner: n.Owner, Rates: rates(&n.Rates)}
+		if n.State != "" {
+			node.State = states[model.State(n.State)].String()
+		}
+		to.Nodes = append(to.Nodes, node)
 	}
 	for i := range m.Edges {
 		e := &m.Edges[i]
@@ -118,7 +123,8 @@ func rates(r *graph.Rates) *banyanv1.Rates {
 
 func alertRule(r *alert.RuleStatus) *banyanv1.AlertRule {
 	to := &banyanv1.AlertRule{
-		Name: r.Name, Expression: r.Expr, For: durationpb.New(r.For), Severity: r.Labels["severity"], Summary: r.Summary,
+		Name: r.Name, Expression: r.Expr, For: durationpb.New(r.For), Severity: r.Labels["severity"],
+		Summary: alert.Outline(r.Summary), Description: alert.Outline(r.Description),
 		Shipped: r.Shipped, State: string(r.State), Error: r.Error, EvaluatedAt: timestamp(r.Last),
 	}
 	to.Group = "app"

@@ -75,6 +75,8 @@ const (
 	access    = "internal/dash/access"
 	actions   = "internal/dash/audit"
 	stream    = "internal/dash/stream"
+	signin    = "internal/dash/signin"
+	idptest   = "internal/dash/signin/signintest"
 	signals   = "internal/telemetry/signal"
 	filter    = "internal/telemetry/filter"
 	matches   = "internal/telemetry/match"
@@ -90,7 +92,16 @@ const (
 	series    = "internal/telemetry/metrics"
 	alerts    = "internal/telemetry/alert"
 	promapi   = "internal/telemetry/promapi"
+	jaeger    = "internal/telemetry/jaeger"
+	bundles   = "internal/telemetry/bundle"
 	scrape    = "internal/telemetry/scrape"
+	exports   = "internal/telemetry/export"
+	points    = "internal/telemetry/export/point"
+	posts     = "internal/telemetry/export/post"
+	otlpout   = "internal/telemetry/export/otlp"
+	elastic   = "internal/telemetry/export/elastic"
+	loki      = "internal/telemetry/export/loki"
+	zipkinout = "internal/telemetry/export/zipkin"
 )
 
 // vocabulary is what every engine may speak.
@@ -216,9 +227,18 @@ var table = []room{
 	{name: series, imports: []string{fault}, why: "it hides a storage and query engine that others made, and knows nothing of what is measured"},
 	{name: alerts, imports: []string{appfile, series}, why: "it asks for metrics and tells people, and knows nothing of what is measured"},
 	{name: promapi, imports: []string{alerts, fault, series}, why: "it translates Prometheus' API into calls of interfaces that it declares itself"},
-	{name: red, imports: []string{account, series, signals}, why: "it turns what the data plane tells into telemetry, and neither asks for it nor keeps it"},
+	{name: jaeger, imports: []string{fault, filter, matches, signals}, why: "it translates Jaeger's API into calls of interfaces that it declares itself"},
+	{name: bundles, imports: []string{fault, filter, otlp, signals}, tests: []string{blocktest}, why: "it knows a file's format; where records come from and go to are interfaces that it declares itself"},
+	{name: red, imports: []string{account, route, series, signals}, why: "it turns what the data plane and spans tell into telemetry, and neither asks for it nor keeps it"},
 	{name: graph, imports: []string{appfile, model, route, series}, why: "it joins what is declared with what was counted, and asks for both"},
 	{name: telemetry, imports: []string{matches, otlp, series, signals}, why: "it hands on what comes in, and what keeps it are interfaces to it; internal/daemon wires them"},
+	{name: points, imports: []string{series, signals}, why: "it turns what it is given into points and asks nobody"},
+	{name: exports, imports: []string{points, series, signals, telestore}, tests: []string{blocktest}, why: "it reads what is kept and hands it to senders, and knows none of their formats"},
+	{name: posts, imports: []string{exports}, why: "it sends bytes and says what an answer means, and knows nothing of what they are"},
+	{name: otlpout, imports: []string{exports, otlp, points, posts, signals}, why: "it writes telemetry in one form, and knows neither where it is kept nor other forms"},
+	{name: elastic, imports: []string{exports, points, posts, signals}, why: "it writes telemetry in one form, and knows neither where it is kept nor other forms"},
+	{name: loki, imports: []string{exports, posts, signals}, why: "it writes telemetry in one form, and knows neither where it is kept nor other forms"},
+	{name: zipkinout, imports: []string{exports, posts, signals}, why: "it writes telemetry in one form, and knows neither where it is kept nor other forms"},
 	{name: output, imports: []string{signals}, why: "it reads lines and touches neither a clock nor a file, so that it can be tested as a function"},
 
 	// Drivers.
@@ -258,14 +278,16 @@ var table = []room{
 	{name: access, imports: []string{connect}, tests: []string{contract}, why: "it decides about people and RPCs, and neither listens nor stores"},
 	{name: actions, imports: []string{contract}, why: "it keeps what people did, whichever door they came by"},
 	{name: stream, imports: []string{account, contract, fault}, why: "it hands on what functions give it, and knows nothing of where that comes from"},
-	{name: dash, imports: []string{access, actions, stream, contract, connect, fault}, why: "it lets browsers in and passes their calls to handlers that it is given"},
+	{name: signin, imports: []string{access, fault}, tests: []string{idptest}, why: "it asks an identity provider about people, and knows neither requests nor sessions"},
+	{name: idptest, why: "it is for tests, and knows nothing but OpenID Connect"},
+	{name: dash, imports: []string{access, actions, signin, stream, contract, connect, fault}, tests: []string{idptest}, why: "it lets browsers in and passes their calls to handlers that it is given"},
 	{name: layout, imports: []string{fault}, why: "it knows where the daemon's files are; the CLI uses it without the daemon"},
 	{name: launch, imports: []string{fault, layout}, why: "it starts a daemon; the CLI uses it without the daemon"},
 	{
 		name: daemon,
 		imports: with(engines, appfile, contract, connect, crash, fault, model, slim, ce, events, journal, natsbus, kafkabus, rabbitbus, progress,
-			sagadef, machine, sagacall, sagastore, sagas, link, account, proxy, driver, process, admin, services, dash, access, actions, stream, layout, launch,
-			telemetry, alerts, filter, graph, matches, otlp, output, promapi, red, scrape, series, signals, telestore, zipkin),
+			sagadef, machine, sagacall, sagastore, sagas, link, account, proxy, driver, process, admin, services, dash, access, actions, signin, stream, layout, launch,
+			telemetry, alerts, elastic, exports, loki, otlpout, posts, zipkinout, bundles, filter, graph, jaeger, matches, otlp, output, promapi, red, scrape, series, signals, telestore, zipkin),
 		tests: []string{pgtest},
 		why:   "it is the composition root: it sees every engine and every door but the CLI",
 	},
@@ -290,7 +312,7 @@ var table = []room{
 	{name: "tools/...", why: "a tool has a module of its own, and knows nothing of what it is used on"},
 	{
 		name:    "bench/...",
-		imports: with(engines, appfile, contract, connect, fault, model, ce, events, journal, brokers, progress, sqlite, sagadef, machine, sagacall, sagastore, sagas, link, gateway, proxy, driver, process, signals, matches, blocks, blocktest, telestore),
+		imports: with(engines, appfile, contract, connect, fault, model, ce, events, journal, brokers, progress, sqlite, sagadef, machine, sagacall, sagastore, sagas, link, gateway, proxy, account, driver, process, signals, matches, blocks, blocktest, telestore, layout),
 		why:     "a benchmark measures the binary from outside or one engine alone, never the daemon or the CLI from inside",
 	},
 	{

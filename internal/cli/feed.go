@@ -160,3 +160,33 @@ func resumeAfter(req *banyanv1.LogsRequest, msg *banyanv1.LogsResponse) {
 		req.Tail = 0
 	}
 }
+
+// untilDown calls ask until Ctrl-C, which is no failure here, or until the app is
+// down. Where the daemon dies, resume is called, and then ask with the next one.
+func (p *program) untilDown(ctx context.Context, s *session, t target, ask func(context.Context) error, resume func()) error {
+	signals, stop := p.signals()
+	defer stop()
+	f := &feeds{p: p, s: s, t: t}
+	f.ctx, f.cancel = context.WithCancel(ctx)
+	defer f.close()
+	f.running.Go(func() {
+		select {
+		case <-signals:
+			f.cancel()
+		case <-f.ctx.Done():
+		}
+	})
+	for {
+		err := ask(f.ctx)
+		if f.ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if !gone(err) {
+			return err
+		}
+		if again, err := f.again(); !again {
+			return err
+		}
+		resume()
+	}
+}

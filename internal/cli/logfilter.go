@@ -34,7 +34,13 @@ func (p *program) filteredLogs(ctx context.Context, s *session, t target, st *ba
 	}
 	req := &banyanv1.SearchLogsRequest{Filter: taken, From: named.GetSince(), To: timestamppb.New(p.now()), Limit: logsPage, OldestFirst: true}
 	if o.tail == 0 {
-		return s.searchLogs(ctx, req, func(page []*banyanv1.LogEntry) bool { print(page); return true })
+		found := false
+		err := s.searchLogs(ctx, req, func(page []*banyanv1.LogEntry) bool {
+			found = found || len(page) > 0
+			print(page)
+			return true
+		})
+		return p.toldNone(found, err)
 	}
 	req.OldestFirst, req.Limit = false, min(o.tail, logsPage)
 	var last []*banyanv1.LogEntry
@@ -45,6 +51,14 @@ func (p *program) filteredLogs(ctx context.Context, s *session, t target, st *ba
 	last = last[:min(len(last), int(o.tail))]
 	slices.Reverse(last)
 	print(last)
+	return p.toldNone(len(last) > 0, err)
+}
+
+// toldNone says it where there was nothing to print.
+func (p *program) toldNone(found bool, err error) error {
+	if !found && err == nil {
+		fmt.Fprintln(p.err, "banyan: the filter takes no record of this time; --since goes further back")
+	}
 	return err
 }
 
@@ -81,40 +95,15 @@ func (s *session) searchLogs(ctx context.Context, req *banyanv1.SearchLogsReques
 	}
 }
 
-// followFiltered prints until Ctrl-C, which is no failure here, or until the app is
-// down. Where the daemon dies, it goes on with the next one.
+// followFiltered prints until Ctrl-C or until the app is down.
 func (p *program) followFiltered(
 	ctx context.Context, s *session, t target, req *banyanv1.TailLogsRequest, since *timestamppb.Timestamp, print func([]*banyanv1.LogEntry),
 ) error {
-	signals, stop := p.signals()
-	defer stop()
-	f := &feeds{p: p, s: s, t: t}
-	f.ctx, f.cancel = context.WithCancel(ctx)
-	defer f.close()
-	f.running.Go(func() {
-		select {
-		case <-signals:
-			f.cancel()
-		case <-f.ctx.Done():
-		}
-	})
 	var seen time.Time
 	if since != nil {
 		seen = since.AsTime().Add(-1)
 	}
-	for {
-		err := p.tailLogs(f.ctx, s, req, &seen, print)
-		if f.ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if !gone(err) {
-			return err
-		}
-		if again, err := f.again(); !again {
-			return err
-		}
-		req.Last = tailMost
-	}
+	return p.untilDown(ctx, s, t, func(ctx context.Context) error { return p.tailLogs(ctx, s, req, &seen, print) }, func() { req.Last = tailMost })
 }
 
 // tailLogs prints what the daemon sends; of what it sends at first, what is later

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -149,7 +150,7 @@ func (s *session) prom(ctx context.Context, path string, form url.Values) ([]byt
 	case said.Error == "":
 		return nil, fault.New(fault.Internal, "the daemon answered %s", res.Status).Fix("see daemon.log in the state directory")
 	case said.ErrorType == "bad_data":
-		return nil, fault.New(fault.Invalid, "%s", said.Error)
+		return nil, fault.New(fault.Invalid, "%s", strings.TrimPrefix(said.Error, `invalid parameter "query": `)) // there is one alone
 	default:
 		return nil, fault.New(fault.Unavailable, "%s", said.Error)
 	}

@@ -77,7 +77,7 @@ invalid app file; 130 interrupted while waiting.`,
 	f.BoolVar(&p.flags.noColor, "no-color", false, "no colours")
 	root.AddCommand(
 		p.upCommand(), p.downCommand(), p.psCommand(), p.statsCommand(), p.logsCommand(),
-		p.topCommand(), p.tracesCommand(), p.traceCommand(), p.queryCommand(), p.alertsCommand(),
+		p.topCommand(), p.tracesCommand(), p.traceCommand(), p.queryCommand(), p.alertsCommand(), p.telemetryCommand(),
 		p.restartCommand(), p.scaleCommand(), p.runCommand(), p.dashboardCommand(), p.auditCommand(), p.topicsCommand(), p.eventsCommand(), p.sagasCommand(), p.sagaCommand(),
 		p.validateCommand(), p.schemaCommand(), p.secretCommand(), p.versionCommand(),
 		p.daemonCommand(), p.proxyCommand(), p.execCommand(),

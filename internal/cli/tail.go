@@ -79,35 +79,12 @@ func (s *session) tail(ctx context.Context, req *banyanv1.TailEventsRequest, pri
 	return stream.Err()
 }
 
-// followEvents prints until Ctrl-C, which is no failure here, or until the app is
-// down. Where the daemon dies, it goes on with the next one.
+// followEvents prints until Ctrl-C or until the app is down.
 func (p *program) followEvents(ctx context.Context, s *session, t target, req *banyanv1.TailEventsRequest, print func(*banyanv1.StoredEvent)) error {
-	signals, stop := p.signals()
-	defer stop()
-	f := &feeds{p: p, s: s, t: t}
-	f.ctx, f.cancel = context.WithCancel(ctx)
-	defer f.close()
-	f.running.Go(func() {
-		select {
-		case <-signals:
-			f.cancel()
-		case <-f.ctx.Done():
-		}
-	})
 	started := p.now()
-	for {
-		err := s.tail(f.ctx, req, print)
-		if f.ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if !gone(err) {
-			return err
-		}
-		if again, err := f.again(); !again {
-			return err
-		}
+	return p.untilDown(ctx, s, t, func(ctx context.Context) error { return s.tail(ctx, req, print) }, func() {
 		if req.GetFrom() == "new" {
 			req.From = started.UTC().Format(time.RFC3339Nano)
 		}
-	}
+	})
 }

@@ -208,6 +208,13 @@ func TestFilteredLogs(t *testing.T) {
 	r.start("logs", "--filter", "", "--json")
 	r.exits(exitOK)
 	r.sees(r.out, `"severity":"warn","service":"order","text":"one"}`)
+
+	r.d.seen.logs = nil
+	for _, tail := range []string{"0", "5"} {
+		r.start("logs", "--filter", "timeout", "--tail", tail)
+		r.exits(exitOK)
+		r.sees(r.err, "banyan: the filter takes no record of this time")
+	}
 }
 
 // What was seen before the daemon ended is not shown again.
@@ -251,7 +258,7 @@ func TestQuery(t *testing.T) {
 		t.Errorf("it asked for %v", asked)
 	}
 
-	r.d.seen.status, r.d.seen.answer = http.StatusBadRequest, `{"status":"error","errorType":"bad_data","error":"1:2: parse error: no"}`
+	r.d.seen.status, r.d.seen.answer = http.StatusBadRequest, `{"status":"error","errorType":"bad_data","error":"invalid parameter \"query\": 1:2: parse error: no"}`
 	r.start("query", "x(")
 	r.exits(exitUsage)
 	r.sees(r.err, "banyan: 1:2: parse error: no\n")

@@ -85,7 +85,7 @@ func (d *daemon) apply(ctx context.Context, r admin.Apply, before *model.App) (a
 	}
 	changed := changes(before, app)
 	app.Generation = before.Generation
-	if len(changed) > 0 || digest(before.Gateway) != digest(app.Gateway) || dashWish(before.Dashboard) != dashWish(app.Dashboard) ||
+	if len(changed) > 0 || digest(before.Gateway) != digest(app.Gateway) || !sameDash(before.Dashboard, app.Dashboard) ||
 		seenWish(before) != seenWish(app) {
 		app.Generation++
 	}

@@ -90,7 +90,7 @@ func (d *daemon) openBroker(ctx context.Context, app *model.App) (*broker, error
 	}
 	b := &broker{choice: c, engine: keeper, progress: store, since: time.Now()}
 	b.bus = bus.New(bus.Options{Engine: keeper, Progress: store, Address: d.deliveryAddress, Around: d.telemetry.aroundDeliveries, Logger: d.log, Sole: true})
-	b.outboxes = newOutboxes(d.background, b.bus, d.layout.Data, d.log)
+	b.outboxes = newOutboxes(d.background, tracedRelay{relayed{b.bus}, d.telemetry}, d.layout.Data, d.log)
 	b.outboxes.database = d.databases.address
 	return b, nil
 }

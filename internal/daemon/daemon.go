@@ -278,30 +278,15 @@ func (d *daemon) setProxy(p driver.Process, started time.Time) {
 func (d *daemon) serve(ctx context.Context) error {
 	handlers := maps.Clone(d.dashboard.rpcs)
 	handlers[promPath] = http.StripPrefix(strings.TrimSuffix(promPath, "/"), d.promHandler())
+	handlers[bundlePath] = d.dashboard.bundles
+	handlers[jaegerPath] = http.StripPrefix(strings.TrimSuffix(jaegerPath, "/"), d.jaegerHandler())
 	return admin.Serve(ctx, d.layout.ControlSocket, handlers, d.log)
 }
 
-// restAfter is how long nothing has changed when the daemon gives memory back.
-const restAfter = 3 * time.Second
-
 // rest gives back what starting up, and each change of the app, took.
 func (d *daemon) rest(ctx context.Context) error {
-	for {
-		changed := d.Changes()
-		select {
-		case <-changed:
-			continue
-		case <-time.After(restAfter):
-			slim.Down()
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+	slim.AtRest(ctx, d.Changes)
+	return ctx.Err()
 }
 
 // serveServices serves what services reach at $BANYAN_URL.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"net/http"
+	"reflect"
 	"sync"
 	"time"
 
@@ -22,6 +23,7 @@ type dashboard struct {
 	dash    *dash.Dash
 	hub     *stream.Hub
 	rpcs    map[string]http.Handler
+	bundles http.Handler
 }
 
 // url is where the dashboard is; empty: it is not open.
@@ -59,10 +61,11 @@ func (d *daemon) openDash(ctx context.Context) error {
 	}
 	boot := rand.Text()[:12]
 	d.dashboard.rpcs = d.rpcs()
+	d.dashboard.bundles = d.bundleHandler()
 	d.dashboard.hub = stream.New(boot, d.feeds().Sources(), d.tail(), d.log)
 	d.dashboard.dash = dash.New(dash.Options{
 		App: func() string { return d.current().app.Name }, Version: d.version, Boot: boot,
-		RPCs: d.dashboard.rpcs, Prometheus: d.promHandler(),
+		RPCs: d.dashboard.rpcs, Prometheus: d.promHandler(), Jaeger: d.jaegerHandler(), Bundles: d.dashboard.bundles,
 		Tokens: access.NewTokens(time.Now), Sessions: access.NewSessions(sessionKeeper{d}, kept, time.Now),
 		Stream: d.dashboard.hub, Audit: actions, Log: d.log,
 	})
@@ -121,6 +124,9 @@ func dashWish(w *appfile.Dashboard) appfile.Dashboard {
 	return *w
 }
 
+// sameDash reports whether two app files want the same of the dashboard.
+func sameDash(a, b *appfile.Dashboard) bool { return reflect.DeepEqual(dashWish(a), dashWish(b)) }
+
 // serveWish serves the dashboard until the app file wants it elsewhere. Where it
 // cannot be served, it says why after a while, to be called again.
 func (d *daemon) serveWish(ctx context.Context, wish appfile.Dashboard, app string) error {
@@ -139,6 +145,10 @@ func (d *daemon) serveWish(ctx context.Context, wish appfile.Dashboard, app stri
 	}
 	site, err := d.dashSite(ctx, wish, app)
 	if err == nil {
+		if site.SignIn != nil {
+			defer site.SignIn.Close()
+			watch.Go(func() { d.checkSignIn(ctx, site) })
+		}
 		err = d.dashboard.dash.Serve(ctx, site)
 	}
 	if ctx.Err() != nil {
@@ -158,7 +168,7 @@ func (d *daemon) serveWish(ctx context.Context, wish appfile.Dashboard, app stri
 func (d *daemon) otherWish(ctx context.Context, wish appfile.Dashboard) {
 	for {
 		changed := d.Changes()
-		if now := d.effects.current.Load(); now != nil && dashWish(now.app.Dashboard) != wish {
+		if now := d.effects.current.Load(); now != nil && !sameDash(now.app.Dashboard, &wish) {
 			return
 		}
 		select {

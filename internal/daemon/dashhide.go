@@ -52,7 +52,7 @@ func hideVariables(env appfile.Environment) appfile.Environment {
 const unreadable = "# This is no YAML, so it is not shown: what is secret in it cannot be told.\n"
 
 // hideText hides in the text of an app file what may be secret: values of environment
-// variables and of receivers of alerts, of whatever is called like a secret, and
+// variables, of receivers of alerts and of telemetry, of whatever is called like a secret, and
 // passwords in URLs. All else stays as it is written.
 func hideText(text string) string {
 	tokens := lexer.Tokenize(text)
@@ -110,7 +110,7 @@ func hides(key string, value ast.Node) bool {
 	if isScalar(value) {
 		return secretNames.MatchString(key)
 	}
-	return key == "environment" || key == "notify"
+	return key == "environment" || key == "notify" || key == "export"
 }
 
 func isScalar(n ast.Node) bool {

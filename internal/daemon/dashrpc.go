@@ -55,7 +55,11 @@ func (d *daemon) feeds() stream.Feeds {
 		Changes: d.Changes,
 		Stats:   func(ctx context.Context) (counted.Snapshot, error) { return d.Stats(ctx, "") },
 		Topics: func(ctx context.Context) (*banyanv1.ListTopicsResponse, error) {
-			return control.ListTopics(ctx, &banyanv1.ListTopicsRequest{})
+			topics, err := control.ListTopics(ctx, &banyanv1.ListTopicsRequest{})
+			if connect.CodeOf(err) == connect.CodeNotFound { // the app has none: pages shall know that
+				return &banyanv1.ListTopicsResponse{}, nil
+			}
+			return topics, err
 		},
 		Sagas: func(ctx context.Context) (*banyanv1.ListSagasResponse, error) {
 			return control.ListSagas(ctx, &banyanv1.ListSagasRequest{Limit: streamedSagas})

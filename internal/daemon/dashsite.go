@@ -34,6 +34,7 @@ func (d *daemon) dashSite(ctx context.Context, wish appfile.Dashboard, app strin
 		var u *url.URL
 		if u, err = url.Parse(wish.URL); err == nil {
 			site.Host, site.URL, site.Secure = u.Hostname(), u.Scheme+"://"+u.Host, true
+			site.SignIn = d.signIn(wish.OIDC, site.URL)
 		}
 	} else if site.Host, err = d.dashHost(ctx, app); err == nil {
 		site.URL = "http://" + net.JoinHostPort(site.Host, strconv.Itoa(ports.PortOf(listeners[0].Addr().String())))

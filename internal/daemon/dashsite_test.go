@@ -98,3 +98,27 @@ func TestDashboardWhereTheFileSays(t *testing.T) {
 		t.Errorf("%+v", site)
 	}
 }
+
+func TestDashboardThatPeopleSignInTo(t *testing.T) {
+	d := closedDaemon(t)
+	wish := func() *appfile.Dashboard {
+		return &appfile.Dashboard{Listen: "127.0.0.1:0", URL: "https://ops.example.com", OIDC: &appfile.OIDC{
+			Issuer: "https://id.example.com", ClientID: "banyan", Operators: &appfile.People{Groups: []string{"ops"}},
+		}}
+	}
+	first, again := d.site(t, *wish(), "shop"), d.site(t, *wish(), "shop")
+	if first.SignIn == nil || first.SignIn.Rules() != again.SignIn.Rules() {
+		t.Fatal("the same file gives other rules, which would end all sessions")
+	}
+	other := wish()
+	other.OIDC.Operators.Groups = []string{"staff"}
+	if site := d.site(t, *other, "shop"); site.SignIn.Rules() == first.SignIn.Rules() {
+		t.Error("another group gives the same rules")
+	}
+	if !sameDash(wish(), wish()) || sameDash(wish(), other) || sameDash(wish(), nil) || !sameDash(nil, &appfile.Dashboard{}) {
+		t.Error("what an app file wants is not compared by what it says")
+	}
+	if site := d.site(t, appfile.Dashboard{}, "shop"); site.SignIn != nil {
+		t.Error("people sign in though the file does not say so")
+	}
+}

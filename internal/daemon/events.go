@@ -27,7 +27,7 @@ func (d *daemon) Events() (admin.Events, error) {
 		}
 		return nil, fault.New(fault.NotFound, "the app has no topics").Fix("name one under `publishes` of a service in the app file")
 	}
-	return &events{bus: b.bus, started: b.since, outboxes: b.outboxes.stats}, nil
+	return &events{bus: b.bus, started: b.since, outboxes: b.outboxes.stats, room: d.telemetry}, nil
 }
 
 // events is what the control API sees of the bus.
@@ -36,6 +36,7 @@ type events struct {
 	started time.Time
 	// outboxes says how the relays are, by service; nil: there are none.
 	outboxes func() []outbox.Stat
+	room     *telemetryRoom
 }
 
 var _ admin.Events = (*events)(nil)
@@ -138,7 +139,9 @@ func (e *events) Publish(ctx context.Context, topic string, batch []cloudevent.E
 	if _, err := e.known(ctx, topic, ""); err != nil {
 		return nil, err
 	}
-	results, err := e.bus.Publish(ctx, bus.Platform, topic, batch)
+	seen := e.room.publishing("", topic, batch, false) // by a person
+	results, err := e.bus.Publish(ctx, bus.Platform, topic, seen.events)
+	seen.end(func(int) error { return err })
 	if err != nil {
 		return nil, err
 	}

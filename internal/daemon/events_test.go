@@ -71,7 +71,7 @@ func newEvents(t *testing.T) (*events, *mail) {
 			t.Error(err)
 		}
 	})
-	return &events{bus: b.bus, started: b.since}, m
+	return &events{bus: b.bus, started: b.since, room: d.telemetry}, m
 }
 
 func (e *events) publishOne(t *testing.T) admin.Published {

@@ -37,8 +37,8 @@ type relay struct {
 	ended  chan struct{}
 }
 
-func newOutboxes(ctx context.Context, b *bus.Bus, data string, log *slog.Logger) *outboxes {
-	return &outboxes{ctx: ctx, bus: relayed{b}, data: data, log: log, running: map[string]*relay{}}
+func newOutboxes(ctx context.Context, b outbox.Publisher, data string, log *slog.Logger) *outboxes {
+	return &outboxes{ctx: ctx, bus: b, data: data, log: log, running: map[string]*relay{}}
 }
 
 // configure starts and ends relays as an app wants them.

@@ -23,9 +23,9 @@ func (p publisher) Publish(ctx context.Context, service, topic string, events []
 			Code: serviceapi.PublisherAbsent, Detail: "the app has no topics, or they could not be opened: see `banyan topics`", Topic: topic, RetryAfter: time.Second,
 		}
 	}
-	began := time.Now()
-	results, err := b.bus.Publish(ctx, service, topic, events)
-	p.daemon.telemetry.publishSpan(service, topic, events, began, err)
+	seen := p.daemon.telemetry.publishing(service, topic, events, false)
+	results, err := b.bus.Publish(ctx, service, topic, seen.events)
+	seen.end(func(int) error { return err })
 	if err != nil {
 		return nil, refusal(err)
 	}

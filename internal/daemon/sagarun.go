@@ -42,7 +42,7 @@ func (d *daemon) openSagas(ctx context.Context, app *model.App, kind string) *sa
 		return &sagaRoom{kind: kind, err: stoppedSagas(err)}
 	}
 	r := &sagaRoom{kind: kind, store: kept, caller: call.New(call.Options{Target: d.callTarget, Around: d.telemetry.aroundSteps})}
-	r.coordinator = coordinator.New(coordinator.Options{Store: kept, Caller: tracedCaller{r.caller}, Events: sagaEvents{d}, Logger: d.log})
+	r.coordinator = coordinator.New(coordinator.Options{Store: kept, Caller: tracedCaller{r.caller}, Events: sagaEvents{d}, Ended: d.telemetry.sagaSpan, Logger: d.log})
 	return r
 }
 

@@ -13,8 +13,10 @@ import (
 	counted "github.com/banyanrun/banyan/internal/proxy/account"
 	"github.com/banyanrun/banyan/internal/telemetry"
 	"github.com/banyanrun/banyan/internal/telemetry/alert"
+	"github.com/banyanrun/banyan/internal/telemetry/export"
 	"github.com/banyanrun/banyan/internal/telemetry/metrics"
 	"github.com/banyanrun/banyan/internal/telemetry/red"
+	"github.com/banyanrun/banyan/internal/telemetry/signal"
 	"github.com/banyanrun/banyan/internal/telemetry/store"
 )
 
@@ -29,14 +31,14 @@ type telemetryRoom struct {
 	store   *store.Store
 	metrics *metrics.Store
 	alerts  *alert.Evaluator
+	exports *export.Exporter
 	err     error
-
-	metricsLimit int64 // bytes on the disk
 
 	tracer    red.Tracer // of the data plane's spans
 	deriver   red.Deriver
 	exemplars red.Exemplars
 	clients   red.Clients
+	spans     red.Operations // of services
 	published publishCounts
 	lostSpans atomic.Uint64 // by the data plane
 }
@@ -44,7 +46,10 @@ type telemetryRoom struct {
 // newTelemetry returns a room that takes in what runTelemetry will keep.
 func (d *daemon) newTelemetry() *telemetryRoom {
 	r := &telemetryRoom{log: d.log, dir: d.layout.Telemetry, opened: make(chan struct{})}
-	r.engine = telemetry.New(telemetry.Options{Log: d.log, Observe: r.clients.Add})
+	r.engine = telemetry.New(telemetry.Options{Log: d.log, Observe: func(spans []signal.Span) {
+		r.clients.Add(spans)
+		r.spans.Add(spans)
+	}})
 	return r
 }
 
@@ -60,7 +65,6 @@ func (r *telemetryRoom) open(k keeping) error {
 	if r.metrics, err = metrics.Open(k.metrics); err != nil {
 		return err
 	}
-	r.metricsLimit = k.metrics.MaxBytes
 	for name, m := range red.Families() {
 		r.metrics.Describe(name, m)
 	}
@@ -112,6 +116,7 @@ func (d *daemon) runTelemetry(ctx context.Context) error {
 		return ctx.Err()
 	}
 	r.alerts = d.newAlerts(app)
+	r.exports = d.newExporter(app)
 	close(r.opened)
 	r.engine.Open(telemetry.Stores{Records: r.store, Series: r.metrics})
 	var tasks sync.WaitGroup
@@ -123,6 +128,7 @@ func (d *daemon) runTelemetry(ctx context.Context) error {
 	tasks.Go(func() { d.followApp(ctx) })
 	<-ctx.Done()
 	tasks.Wait()
+	r.endExports()
 	return ctx.Err()
 }
 

@@ -9,10 +9,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/banyanrun/banyan/internal/cloudevent"
 	"github.com/banyanrun/banyan/internal/saga/call"
+	"github.com/banyanrun/banyan/internal/saga/coordinator"
 	"github.com/banyanrun/banyan/internal/saga/machine"
 	"github.com/banyanrun/banyan/internal/telemetry"
 	"github.com/banyanrun/banyan/internal/telemetry/signal"
@@ -32,6 +32,8 @@ func (k *keptSpans) AppendSpans(spans []signal.Span) error {
 }
 
 func (k *keptSpans) AppendLogs([]signal.Log) error { return nil }
+
+func (k *keptSpans) TryLogs(logs []signal.Log) (int, error) { return len(logs), nil }
 
 // roundTrip is a function as an http.RoundTripper.
 type roundTrip func(*http.Request) (*http.Response, error)
@@ -101,9 +103,12 @@ func TestPublishSpans(t *testing.T) {
 		return []cloudevent.Event{{Attrs: []cloudevent.Attr{{Name: "traceparent", Value: trace}}}}
 	}
 	spans := seeing(t, func(r *telemetryRoom) {
-		r.publishSpan("order", "order.placed", event("00-"+traceOf+"-"+parentOf+"-01"), time.Now(), errors.New("full"))
-		r.publishSpan("order", "order.placed", event("nonsense"), time.Now(), nil)
-		r.publishSpan("order", "order.placed", nil, time.Now(), nil)
+		publish := func(events []cloudevent.Event, err error) {
+			r.publishing("order", "order.placed", events, false).end(func(int) error { return err })
+		}
+		publish(event("00-"+traceOf+"-"+parentOf+"-01"), errors.New("full"))
+		publish(event("nonsense"), nil)
+		publish(nil, nil)
 	})
 	if len(spans) != 1 || spans[0].Parent.String() != parentOf || spans[0].Name != "publish order.placed" || spans[0].Status != signal.StatusError ||
 		spans[0].Attrs.Text("banyan.publisher") != "order" {
@@ -133,7 +138,7 @@ func TestStepSpans(t *testing.T) {
 		t.Fatalf("%d spans", len(spans))
 	}
 	s := spans[0]
-	if s.Parent.String() != parentOf || sent != "00-"+traceOf+"-"+s.ID.String()+"-01" || s.Scope.Name != signal.ScopeSaga ||
+	if s.Parent != coordinator.SpanID("s1") || sent != "00-"+traceOf+"-"+s.ID.String()+"-01" || s.Scope.Name != signal.ScopeSaga ||
 		s.Attrs.Text("banyan.step") != "pay" || s.Attrs.Text("peer.service") != "payment" || s.Status != signal.StatusUnset {
 		t.Errorf("%+v, sent %s", s, sent)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/banyanrun/banyan/internal/telemetry/alert"
 	"github.com/banyanrun/banyan/internal/telemetry/filter"
 	"github.com/banyanrun/banyan/internal/telemetry/graph"
+	"github.com/banyanrun/banyan/internal/telemetry/metrics"
 	"github.com/banyanrun/banyan/internal/telemetry/signal"
 	"github.com/banyanrun/banyan/internal/telemetry/store"
 )
@@ -30,22 +31,19 @@ func (t seenTelemetry) room(ctx context.Context) (*telemetryRoom, error) {
 	return t.daemon.telemetry, t.daemon.telemetry.ready(ctx)
 }
 
-// parse makes a query of a filter's text.
-func parse(text string, of filter.Signal) (*filter.Filter, error) {
-	f, err := filter.Parse(text, of)
+// asked returns what is kept and the filter with which it is searched.
+func (t seenTelemetry) asked(ctx context.Context, text string, of filter.Signal) (*telemetryRoom, *filter.Filter, error) {
+	r, err := t.room(ctx)
 	if err != nil {
-		return nil, err // it is a fault
+		return nil, nil, err
 	}
-	return f, nil
+	f, err := filter.Parse(text, of)
+	return r, f, err
 }
 
 // SearchTraces implements admin.Telemetry.
 func (t seenTelemetry) SearchTraces(ctx context.Context, text string, q store.TraceQuery) (*store.TraceResult, error) {
-	r, err := t.room(ctx)
-	if err != nil {
-		return nil, err
-	}
-	f, err := parse(text, filter.Spans)
+	r, f, err := t.asked(ctx, text, filter.Spans)
 	if err != nil {
 		return nil, err
 	}
@@ -76,11 +74,7 @@ func (t seenTelemetry) Trace(ctx context.Context, id signal.TraceID) ([]signal.S
 
 // SearchLogs implements admin.Telemetry.
 func (t seenTelemetry) SearchLogs(ctx context.Context, text string, q store.LogQuery) (*store.LogResult, error) {
-	r, err := t.room(ctx)
-	if err != nil {
-		return nil, err
-	}
-	f, err := parse(text, filter.Logs)
+	r, f, err := t.asked(ctx, text, filter.Logs)
 	if err != nil {
 		return nil, err
 	}
@@ -90,11 +84,7 @@ func (t seenTelemetry) SearchLogs(ctx context.Context, text string, q store.LogQ
 
 // CountLogs implements admin.Telemetry.
 func (t seenTelemetry) CountLogs(ctx context.Context, text string, q store.CountQuery) (*store.CountResult, error) {
-	r, err := t.room(ctx)
-	if err != nil {
-		return nil, err
-	}
-	f, err := parse(text, filter.Logs)
+	r, f, err := t.asked(ctx, text, filter.Logs)
 	if err != nil {
 		return nil, err
 	}
@@ -104,11 +94,7 @@ func (t seenTelemetry) CountLogs(ctx context.Context, text string, q store.Count
 
 // TailLogs implements admin.Telemetry.
 func (t seenTelemetry) TailLogs(ctx context.Context, text string, last int, show func([]signal.Log, int64) error) error {
-	r, err := t.room(ctx)
-	if err != nil {
-		return err
-	}
-	f, err := parse(text, filter.Logs)
+	r, f, err := t.asked(ctx, text, filter.Logs)
 	if err != nil {
 		return err
 	}
@@ -217,6 +203,9 @@ func (k knownFields) Values(of filter.Signal, field string) []string {
 	return values
 }
 
+// mapNow is how long a time may be over whose map shows services as they are now.
+const mapNow = 15 * time.Second
+
 // Map implements admin.Telemetry.
 func (t seenTelemetry) Map(ctx context.Context, from, to time.Time) (*graph.Map, error) {
 	r, err := t.room(ctx)
@@ -224,11 +213,13 @@ func (t seenTelemetry) Map(ctx context.Context, from, to time.Time) (*graph.Map,
 		return nil, err
 	}
 	var services []model.ServiceStatus
-	err = t.daemon.loop.Read(ctx, func(desired reconcile.Desired, obs *model.Observed, plan reconcile.Plan) {
-		services = reconcile.Summarize(desired, obs, plan)
-	})
-	if err != nil {
-		return nil, err
+	if time.Since(to) < mapNow {
+		err = t.daemon.loop.Read(ctx, func(desired reconcile.Desired, obs *model.Observed, plan reconcile.Plan) {
+			services = reconcile.Summarize(desired, obs, plan)
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
 	return graph.Draw(ctx, r.metrics, t.daemon.current().app, services, from, to)
 }
@@ -249,25 +240,28 @@ func (t seenTelemetry) Kept(ctx context.Context) (admin.Kept, error) {
 	if err != nil {
 		return admin.Kept{}, err
 	}
-	k := admin.Kept{Drops: r.lost(), Receivers: t.daemon.receivers()}
+	stores := r.store.Status()
+	m := r.metrics.Status()
+	k := admin.Kept{Drops: r.lost(stores, &m), Receivers: t.daemon.receivers()}
 	drop := func(where, reason string, n int64) {
 		if n > 0 {
 			k.Drops = append(k.Drops, telemetry.Drop{Where: where, Reason: reason, Count: n})
 		}
 	}
-	for _, s := range r.store.Status() {
+	for _, s := range stores {
 		k.Stores = append(k.Stores, keepOf(&s))
 		drop("sampled", storeNames[s.Kind]+" of ordinary traces that are old", s.Sampled)
 		drop("disk", storeNames[s.Kind]+" made room for newer ones", s.Removed)
 	}
-	m := r.metrics.Status()
 	k.Stores = append(k.Stores, admin.Keep{
-		Name: "metrics", Records: int64(min(m.Series, math.MaxInt64)), Bytes: m.Bytes, Limit: r.metricsLimit,
+		Name: "metrics", Records: int64(min(m.Series, math.MaxInt64)), Bytes: m.Bytes, Limit: m.Limit,
 		TakenIn: int64(min(m.Appended, math.MaxInt64)),
 		Oldest:  since1970(m.Oldest * int64(time.Millisecond)), Err: cmp.Or(m.Damage...),
 	})
 	for reason, n := range m.Dropped {
-		drop("metrics", reason, int64(min(n, math.MaxInt64)))
+		if !slices.Contains(lostMetrics, reason) {
+			drop("metrics", reason, int64(min(n, math.MaxInt64)))
+		}
 	}
 	slices.SortFunc(k.Drops, func(a, b telemetry.Drop) int {
 		return cmp.Or(cmp.Compare(a.Where, b.Where), cmp.Compare(a.Reason, b.Reason))
@@ -275,17 +269,36 @@ func (t seenTelemetry) Kept(ctx context.Context) (admin.Kept, error) {
 	return k, nil
 }
 
-// lost is what should have been kept and was not.
-func (r *telemetryRoom) lost() []telemetry.Drop {
+// lostMetrics are the reasons of metrics' store that are no fault of a sample.
+var lostMetrics = []string{metrics.DroppedSeries, metrics.DroppedDisk, metrics.DroppedUnwritten}
+
+// lost is what should have been kept and was not, by the stores or before them.
+func (r *telemetryRoom) lost(stores []store.Status, m *metrics.Status) []telemetry.Drop {
 	all := r.engine.Drops()
 	if n := min(r.lostSpans.Load(), math.MaxInt64); n > 0 {
 		all = append(all, telemetry.Drop{Where: "dataplane", Reason: "not taken in time", Count: int64(n)})
 	}
-	for _, s := range r.store.Status() {
+	for _, s := range stores {
 		if s.Dropped > 0 {
 			all = append(all, telemetry.Drop{Where: "disk", Reason: storeNames[s.Kind] + " could not be kept", Count: s.Dropped})
 		}
 	}
+	return slices.Concat(all, notTaken(m), r.unsent())
+}
+
+// notTaken is what metrics' store did not take, though nothing was wrong with it.
+func notTaken(m *metrics.Status) []telemetry.Drop {
+	var all []telemetry.Drop
+	add := func(reason string, n uint64) {
+		if n > 0 {
+			all = append(all, telemetry.Drop{Where: "metrics", Reason: reason, Count: int64(min(n, math.MaxInt64))})
+		}
+	}
+	for service, n := range m.Refused {
+		add("too many series of "+service, n)
+	}
+	add(metrics.DroppedDisk, m.Dropped[metrics.DroppedDisk])
+	add(metrics.DroppedUnwritten, m.Dropped[metrics.DroppedUnwritten])
 	return all
 }
 

@@ -3,10 +3,12 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"maps"
 	"math"
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -29,7 +31,7 @@ const (
 	metricsPart    = 4
 )
 
-// keeping is how much of telemetry is kept. It is decided when that is opened.
+// keeping is how much of telemetry is kept.
 type keeping struct {
 	records store.Options
 	metrics metrics.Options
@@ -76,23 +78,39 @@ func seenWish(app *model.App) string {
 // newAlerts returns what evaluates the rules.
 func (d *daemon) newAlerts(app *model.App) *alert.Evaluator {
 	return alert.New(alert.Options{
-		Store: d.telemetry.metrics, App: app.Name, File: filepath.Join(d.layout.Telemetry, "alerts.json"),
+		Store: d.telemetry.metrics.ForRules(), App: app.Name, File: filepath.Join(d.layout.Telemetry, "alerts.json"),
 		Dashboard: d.dashboard.url, Log: d.log,
 	})
 }
 
-// followApp makes rules, receivers of alerts and addresses for OTLP what the app in
-// force says, until ctx ends.
+// bound makes how much is kept, and whose metrics have shares of their own, what an
+// app says.
+func (r *telemetryRoom) bound(app *model.App) {
+	k := keepingOf(app)
+	r.store.SetBounds(store.Bounds{Limit: k.records.Limit, MaxAge: k.records.MaxAge, SamplePercent: k.records.SamplePercent})
+	r.metrics.SetBounds(metrics.Bounds{MaxBytes: k.metrics.MaxBytes, MaxAge: k.metrics.MaxAge})
+	r.metrics.SetServices(slices.Collect(maps.Keys(app.Services)))
+}
+
+// followApp makes rules, receivers of alerts, addresses for OTLP and how much is kept
+// what the app in force says, until ctx ends.
 func (d *daemon) followApp(ctx context.Context) {
 	var listening listeners
 	defer listening.end()
 	intake := d.newIntake()
 	in := ""
+	var last *model.App
 	for {
 		changed := d.Changes()
-		if app := d.current().app; seenWish(app) != in {
+		app := d.current().app
+		if app != last {
+			last = app
+			d.telemetry.bound(app)
+		}
+		if seenWish(app) != in {
 			in = seenWish(app)
 			d.applyAlerts(app)
+			d.telemetry.exports.Apply(d.exportTargets(app))
 			listening.be(ctx, d, intake, app.Telemetry)
 		}
 		select {
@@ -106,12 +124,7 @@ func (d *daemon) followApp(ctx context.Context) {
 // applyAlerts puts an app's rules in force.
 func (d *daemon) applyAlerts(app *model.App) {
 	file := &appfile.App{Telemetry: app.Telemetry, Alerts: app.Alerts, Recordings: app.Recordings}
-	receivers, err := alert.Receivers(file, func(text string) (string, error) {
-		return appfile.Expand(text, func(ref appfile.Ref) (string, error) {
-			value, err := d.secrets.get(ref.Name)
-			return string(value), err
-		})
-	})
+	receivers, err := alert.Receivers(file, d.expandSecrets)
 	if err != nil {
 		d.log.Error("not all are told of alerts", "error", err)
 	}

@@ -24,7 +24,7 @@ func (d *daemon) promHandler() http.Handler {
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := d.telemetry.ready(r.Context()); err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			promapi.Fail(w, err)
 			return
 		}
 		api().ServeHTTP(w, r)

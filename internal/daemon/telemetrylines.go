@@ -25,7 +25,7 @@ const (
 	linesOpen = 5 * time.Second
 	// linesRetry is when it is tried again to keep lines.
 	linesRetry = time.Second
-	// linesAtOnce is how many records are handed over in one: a failure is of all.
+	// linesAtOnce is how many records are handed over in one.
 	linesAtOnce = 512
 	// resourcesMost bounds the instances that are remembered.
 	resourcesMost = 10_000
@@ -42,7 +42,7 @@ type linePlace struct {
 type lineKeeper struct {
 	daemon    *daemon
 	log       *slog.Logger
-	append    func([]signal.Log) error
+	append    func([]signal.Log) (kept int, err error)
 	search    func(context.Context, store.LogQuery) (*store.LogResult, error)
 	file      string
 	noted     map[string]linePlace // by service
@@ -224,10 +224,11 @@ func (k *lineKeeper) keep(ctx context.Context) bool {
 func (k *lineKeeper) handOver() error {
 	for len(k.out) > 0 {
 		n := min(len(k.out), linesAtOnce)
-		if err := k.append(k.out[:n:n]); err != nil {
+		kept, err := k.append(k.out[:n:n])
+		k.out = k.out[kept:]
+		if err != nil {
 			return err
 		}
-		k.out = k.out[n:]
 	}
 	k.out = nil // it is the store's now
 	return nil

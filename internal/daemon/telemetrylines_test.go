@@ -25,6 +25,7 @@ type testKeeper struct {
 	queries []store.LogQuery
 	fail    func(call int) error
 	calls   int
+	some    int // of the records are kept by a call that fails
 }
 
 func newTestKeeper(t *testing.T) *testKeeper {
@@ -33,13 +34,15 @@ func newTestKeeper(t *testing.T) *testKeeper {
 	k.lineKeeper = &lineKeeper{
 		log: slog.New(slog.DiscardHandler), file: filepath.Join(t.TempDir(), "lines.json"),
 		noted: map[string]linePlace{}, services: map[string]*serviceLines{}, resources: map[string]*signal.Resource{},
-		append: func(l []signal.Log) error {
+		append: func(l []signal.Log) (int, error) {
 			k.calls++
 			if err := k.fail(k.calls); err != nil {
-				return err
+				n := min(k.some, len(l))
+				k.kept = append(k.kept, l[:n]...)
+				return n, err
 			}
 			k.kept = append(k.kept, l...)
-			return nil
+			return len(l), nil
 		},
 		search: func(_ context.Context, q store.LogQuery) (*store.LogResult, error) {
 			k.queries = append(k.queries, q)
@@ -206,6 +209,17 @@ func TestLinesInParts(t *testing.T) {
 	}
 	k.end()
 	if len(k.kept) != 1000 || k.kept[999].Text != "999" {
+		t.Errorf("%d were kept", len(k.kept))
+	}
+	k = newTestKeeper(t)
+	k.some, k.fail = 7, func(call int) error {
+		if call == 1 {
+			return errors.New("full")
+		}
+		return nil
+	}
+	k.take(ctx, linesOf("a", 100, 10))
+	if k.end(); len(k.kept) != 100 || k.kept[7].Text != "7" {
 		t.Errorf("%d were kept", len(k.kept))
 	}
 }

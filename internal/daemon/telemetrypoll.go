@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -76,7 +77,7 @@ func (d *daemon) pollOthers(ctx context.Context) {
 	d.lookAtSelf(l)
 	d.lookAtBus(ctx, l)
 	d.lookAtSagas(ctx, l)
-	d.telemetry.append(ctx, append(l.samples, d.telemetry.clients.Samples(l.now)...))
+	d.telemetry.append(ctx, slices.Concat(l.samples, d.telemetry.clients.Samples(l.now), d.telemetry.spans.Samples(l.now)))
 }
 
 func (d *daemon) lookAtServices(ctx context.Context, l *look) {
@@ -165,22 +166,23 @@ func (d *daemon) lookAtSelf(l *look) {
 
 // look tells how telemetry itself is.
 func (r *telemetryRoom) look(l *look) {
-	for _, drop := range r.lost() {
+	stores, st := r.store.Status(), r.metrics.Status()
+	for _, drop := range r.lost(stores, &st) {
 		l.add(float64(drop.Count), "banyan_telemetry_dropped_total", "where", drop.Where, "reason", drop.Reason)
 	}
-	for _, s := range r.store.Status() {
+	for _, s := range stores {
 		name := storeNames[s.Kind]
 		l.add(float64(s.Bytes), "banyan_telemetry_disk_bytes", "store", name)
 		l.add(float64(s.TakenIn), "banyan_telemetry_taken_total", "store", name)
 		l.add(float64(len(s.Damage)), "banyan_telemetry_damaged_files", "store", name)
 	}
-	st := r.metrics.Status()
 	l.add(float64(st.Bytes), "banyan_telemetry_disk_bytes", "store", "metrics")
 	l.add(float64(st.Series), "banyan_telemetry_metrics_series")
 	for reason, n := range st.Dropped {
 		l.add(float64(n), "banyan_telemetry_metrics_dropped_total", "reason", reason)
 	}
 	l.add(float64(r.engine.Waiting()), "banyan_telemetry_queue_bytes")
+	r.lookAtExports(l)
 }
 
 func (d *daemon) lookAtBus(ctx context.Context, l *look) {

@@ -17,7 +17,8 @@ type telemetryIntake struct {
 var _ serviceapi.Telemetry = (*telemetryIntake)(nil)
 
 func (d *daemon) newIntake() *telemetryIntake {
-	return &telemetryIntake{otlp: otlp.New(d.telemetry.engine, d.log), zipkin: zipkin.New(d.telemetry.engine, d.log)}
+	room := otlp.NewRoom(0) // of both
+	return &telemetryIntake{otlp: otlp.New(d.telemetry.engine, room, d.log), zipkin: zipkin.New(d.telemetry.engine, room, d.log)}
 }
 
 // ServeOTLP implements serviceapi.Telemetry.

@@ -22,11 +22,16 @@ const (
 	sessionPath = "/session"
 	endPath     = "/session/end"
 	streamPath  = "/stream"
+	bundlePath  = "/telemetry/bundle"
 )
 
 // api answers a visitor's request below /api/.
 func (d *door) api(w http.ResponseWriter, r *http.Request, v *visitor) {
 	path := "/" + strings.TrimPrefix(r.URL.Path, apiPath)
+	if path == bundlePath {
+		d.bundle(w, r, v)
+		return
+	}
 	if r.Method == http.MethodPost {
 		if t := mediaType(r); t != "application/json" && t != "application/connect+json" || r.Header.Get("Content-Encoding") != "" {
 			// No form of another page can send these types without asking first.
@@ -59,12 +64,11 @@ func (d *door) api(w http.ResponseWriter, r *http.Request, v *visitor) {
 func (d *door) call(w http.ResponseWriter, r *http.Request, v *visitor, procedure string) {
 	need := access.NeedOf(procedure)
 	if !v.Role.May(need) {
-		message := "a browser cannot call that; use the CLI"
 		if need == access.Act {
-			message = "a viewer looks and changes nothing; ask an operator, or run `banyan dashboard` for a link that lets you act"
-			d.record(r.Context(), audit.Action{Who: v.Who, Role: string(v.Role), From: v.from, Procedure: audit.Short(procedure), Result: "refused: a viewer changes nothing"})
+			d.refuseAct(w, r, v, audit.Short(procedure))
+			return
 		}
-		refuse(w, http.StatusForbidden, "permission_denied", message)
+		refuse(w, http.StatusForbidden, "permission_denied", "a browser cannot call that; use the CLI")
 		return
 	}
 	r = r.WithContext(audit.With(r.Context(), v.actor()))
@@ -85,6 +89,9 @@ func (d *door) stream(w http.ResponseWriter, r *http.Request, v *visitor) {
 		kinds = strings.Split(text, ",")
 	}
 	hello := stream.Hello{App: d.App(), Version: d.Version, Role: string(v.Role)}
+	if p, ok := w.(*patient); ok {
+		w = p.ResponseWriter // a stream has deadlines of its own
+	}
 	if err := d.Stream.Serve(w, r, v.id, kinds, hello); err != nil {
 		refuseFault(w, err)
 	}
@@ -109,6 +116,10 @@ func (d *door) changeStream(w http.ResponseWriter, r *http.Request, v *visitor, 
 	}
 	if err := d.Stream.Change(id, v.id, c); err != nil {
 		refuseFault(w, err)
+		return
+	}
+	if unknown := d.Stream.Unknown(c.Kinds); unknown != nil {
+		answer(w, http.StatusOK, map[string][]string{"unknown": unknown})
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -2,6 +2,7 @@ package dash
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -23,11 +24,16 @@ type Options struct {
 	RPCs map[string]http.Handler
 	// Prometheus answers below /prometheus/. Nil: there are no metrics.
 	Prometheus http.Handler
-	Tokens     *access.Tokens
-	Sessions   *access.Sessions
-	Stream     *stream.Hub
-	Audit      *audit.Log
-	Log        *slog.Logger
+	// Jaeger answers below /jaeger/. Nil: there are no traces.
+	Jaeger http.Handler
+	// Bundles answers a bundle of telemetry to GET, and imports one by POST. Nil:
+	// there is no telemetry.
+	Bundles  http.Handler
+	Tokens   *access.Tokens
+	Sessions *access.Sessions
+	Stream   *stream.Hub
+	Audit    *audit.Log
+	Log      *slog.Logger
 }
 
 // Dash is an app's dashboard, whether it is open or not. It is safe for
@@ -41,12 +47,12 @@ type Dash struct {
 	site *Site // nil: closed
 	why  error // why it is closed
 
-	stranger time.Time // when one was recorded
+	quota *quota
 }
 
 // New returns a dashboard that is closed.
 func New(o Options) *Dash {
-	d := &Dash{Options: o, mux: http.NewServeMux(), why: errClosed}
+	d := &Dash{Options: o, mux: http.NewServeMux(), why: errClosed, quota: newQuota()}
 	for path, h := range o.RPCs {
 		d.mux.Handle(path, h)
 	}
@@ -90,24 +96,19 @@ func (d *Dash) now() (*Site, error) {
 	return d.site, nil
 }
 
-// record adds what was refused, or a sign-in, to the log of actions.
-// strangerEvery is how often somebody who is not let in is recorded at most: he must
-// not push what others did out of the log.
-const strangerEvery = time.Minute
-
-func (d *Dash) recordStranger(ctx context.Context, a audit.Action) {
-	d.mu.Lock()
-	now := time.Now()
-	often := now.Sub(d.stranger) < strangerEvery
-	if !often {
-		d.stranger = now
+// recordRefusal records what somebody was refused, unless it was often in a short time.
+func (d *Dash) recordRefusal(ctx context.Context, who string, most int, a audit.Action) {
+	yes, skipped := d.quota.record(who, most, time.Now())
+	if !yes {
+		return
 	}
-	d.mu.Unlock()
-	if !often {
-		d.record(ctx, a)
+	if skipped > 0 {
+		a.Result += fmt.Sprintf(" (and %d refusals before it, too many to record each)", skipped)
 	}
+	d.record(ctx, a)
 }
 
+// record adds what was refused, or a sign-in, to the log of actions.
 func (d *Dash) record(ctx context.Context, a audit.Action) {
 	if err := d.Audit.Add(a); err != nil {
 		d.Log.ErrorContext(ctx, "an action is not recorded", "procedure", a.Procedure, "who", a.Who, "error", err)

@@ -3,6 +3,7 @@ package dash
 import (
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -35,17 +36,27 @@ func (v *visitor) actor() audit.Actor {
 func (d *door) visitor(r *http.Request) (*visitor, bool) {
 	for _, c := range r.CookiesNamed(d.cookie) {
 		if s, id, ok := d.Sessions.Find(c.Value); ok {
-			return &visitor{Session: s, id: id, secret: c.Value, from: address(r)}, true
+			return &visitor{Session: s, id: id, secret: c.Value, from: d.address(r)}, true
 		}
 	}
 	return nil, false
 }
 
-// address is where a request comes from, without the port, which says nothing.
-func address(r *http.Request) string {
+// address is where a request comes from, without the port, which says nothing. Where
+// a proxy is in front, that is whom the proxy says it comes from, and the proxy.
+func (d *door) address(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
-		return r.RemoteAddr
+		host = r.RemoteAddr
+	}
+	all := r.Header.Values("X-Forwarded-For")
+	if !d.site.Secure || len(all) == 0 {
+		return host
+	}
+	// What the nearest proxy added is last; the client can have written what is before.
+	last := all[len(all)-1]
+	if addr, err := netip.ParseAddr(strings.TrimSpace(last[strings.LastIndexByte(last, ',')+1:])); err == nil {
+		return addr.WithZone("").String() + " by way of " + host
 	}
 	return host
 }
@@ -54,14 +65,8 @@ func address(r *http.Request) string {
 // without it. Whoever has a session already gets on with a token that was used.
 func (d *door) enter(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	query := r.URL.Query()
-	token := query.Get(tokenKey)
-	query.Del(tokenKey)
-	to := "/" + strings.TrimLeft(r.URL.EscapedPath(), "/\\")
-	if rest := query.Encode(); rest != "" {
-		to += "?" + rest
-	}
-	if r.Method != http.MethodGet || r.Header.Get("Sec-Purpose") != "" || r.Header.Get("Purpose") == "prefetch" {
+	token, to := r.URL.Query().Get(tokenKey), local(r.URL)
+	if r.Method != http.MethodGet || looksAhead(r) {
 		// A browser that looks ahead must not use the token up.
 		plainText(w, http.StatusServiceUnavailable, "Open the link itself.\n")
 		return
@@ -72,7 +77,7 @@ func (d *door) enter(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, to, http.StatusSeeOther) //nolint:gosec // it begins with one slash: it stays here
 			return
 		}
-		d.recordStranger(r.Context(), audit.Action{Who: "unknown", From: address(r), Procedure: "sign in", Result: "refused: the token was used before, or is too old"})
+		d.recordRefusal(r.Context(), strangers, fromStranger, audit.Action{Who: "unknown", From: d.address(r), Procedure: "sign in", Result: "refused: the token was used before, or is too old"})
 		plainText(w, http.StatusForbidden, "This link was used before, or is older than 10 minutes.\nRun `banyan dashboard` for another one.\n")
 		return
 	}
@@ -87,7 +92,7 @@ func (d *door) admit(w http.ResponseWriter, r *http.Request, g access.Grant, mos
 	}
 	secret := d.Sessions.Begin(g, most)
 	http.SetCookie(w, d.cookieOf(secret, int(most.Seconds())))
-	d.record(r.Context(), audit.Action{Who: g.Who, Role: string(g.Role), From: address(r), Procedure: "sign in", Result: "ok"})
+	d.record(r.Context(), audit.Action{Who: g.Who, Role: string(g.Role), From: d.address(r), Procedure: "sign in", Result: "ok"})
 }
 
 func (d *door) cookieOf(secret string, age int) *http.Cookie {

@@ -13,6 +13,7 @@ import (
 const (
 	apiPath        = "/api/"
 	prometheusPath = "/prometheus/"
+	jaegerPath     = "/jaeger/"
 	tokenKey       = "token"
 )
 
@@ -25,7 +26,9 @@ func (d *Dash) handler(s *Site) http.Handler {
 	door := &door{Dash: d, site: s, origins: http.NewCrossOriginProtection(), cookie: cookieName(s.Secure)}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
-			if p := recover(); p != nil {
+			if p := recover(); p == http.ErrAbortHandler { //nolint:errorlint,err113 // it is no error, but a sign of net/http
+				panic(p)
+			} else if p != nil {
 				d.Log.Error("panic", "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
 				refuse(w, http.StatusInternalServerError, "internal", "a defect of Banyan; `banyan logs daemon` says more")
 			}
@@ -71,9 +74,13 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.guarded(w, r, d.api)
 	case strings.HasPrefix(path, prometheusPath):
 		d.guarded(w, r, d.prometheus)
+	case strings.HasPrefix(path, jaegerPath):
+		d.guarded(w, r, d.jaeger)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		w.Header().Set("Allow", "GET, HEAD")
 		refuse(w, http.StatusMethodNotAllowed, "unimplemented", "the page is read by GET")
+	case strings.HasPrefix(path, authPath):
+		d.auth(w, r)
 	case r.URL.Query().Has(tokenKey):
 		d.enter(w, r)
 	default:
@@ -81,12 +88,17 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// isProgram reports whether a path is asked for by programs, not by people.
+func isProgram(path string) bool {
+	return strings.HasPrefix(path, apiPath) || strings.HasPrefix(path, prometheusPath) || strings.HasPrefix(path, jaegerPath)
+}
+
 // wrongHost answers a request by a name that is not the dashboard's: of a page that
 // reaches this machine by a name of its own (DNS rebinding), or of a person who
 // typed an address. The right name is not told to either.
 func (d *door) wrongHost(w http.ResponseWriter, r *http.Request) {
 	const text = "This is a Banyan dashboard, which answers by its own address alone.\nRun `banyan dashboard` where the app is: it prints a link that lets you in.\n"
-	if strings.HasPrefix(r.URL.Path, apiPath) || strings.HasPrefix(r.URL.Path, prometheusPath) {
+	if isProgram(r.URL.Path) {
 		refuse(w, http.StatusForbidden, "permission_denied", strings.ReplaceAll(strings.TrimSpace(text), "\n", " "))
 		return
 	}
@@ -103,11 +115,33 @@ func (d *door) guarded(w http.ResponseWriter, r *http.Request, next func(http.Re
 	}
 	v, ok := d.visitor(r)
 	if !ok {
-		refuse(w, http.StatusUnauthorized, "unauthenticated", "you are not let in, or not any more; run `banyan dashboard` and open the link that it prints")
+		d.unknown(w)
 		return
 	}
+	if !d.quota.begin(v.id) {
+		refuse(w, http.StatusTooManyRequests, "resource_exhausted", fmt.Sprintf("this session has %d requests under way already; wait for some", mostAtOnce))
+		return
+	}
+	defer d.quota.end(v.id)
+	ctx, done := d.Sessions.Context(r.Context(), v.id)
+	defer done()
 	w.Header().Del("Connection")
-	next(w, r, v)
+	to := newPatient(w)
+	r = r.WithContext(ctx)
+	if r.ContentLength != 0 {
+		r.Body = &timed{r.Body, to.control}
+	}
+	next(to, r, v)
+}
+
+// unknown tells somebody who is not let in how to be.
+func (d *door) unknown(w http.ResponseWriter) {
+	said := map[string]string{"code": "unauthenticated", "message": "you are not let in, or not any more; run `banyan dashboard` and open the link that it prints"}
+	if d.site.SignIn != nil {
+		said["message"] += ", or sign in at " + d.site.URL + signInPath
+		said["sign_in"] = signInPath
+	}
+	answer(w, http.StatusUnauthorized, said)
 }
 
 // sameOrigin refuses requests that another origin's pages made. Those of other
@@ -137,5 +171,18 @@ func (d *door) prometheus(w http.ResponseWriter, r *http.Request, _ *visitor) {
 		http.StripPrefix(strings.TrimSuffix(prometheusPath, "/"), d.Prometheus).ServeHTTP(w, r)
 	default:
 		refuse(w, http.StatusMethodNotAllowed, "unimplemented", "queries are asked by GET, or by POST of a form")
+	}
+}
+
+// jaeger answers Jaeger's query API, which only reads.
+func (d *door) jaeger(w http.ResponseWriter, r *http.Request, _ *visitor) {
+	switch {
+	case d.Jaeger == nil:
+		refuse(w, http.StatusNotFound, "not_found", "there are no traces here")
+	case r.Method == http.MethodGet, r.Method == http.MethodHead:
+		http.StripPrefix(strings.TrimSuffix(jaegerPath, "/"), d.Jaeger).ServeHTTP(w, r)
+	default:
+		w.Header().Set("Allow", "GET, HEAD")
+		refuse(w, http.StatusMethodNotAllowed, "unimplemented", "traces are asked for by GET")
 	}
 }

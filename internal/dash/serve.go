@@ -9,6 +9,10 @@ import (
 	"net/http"
 	"time"
 
+	"golang.org/x/net/netutil"
+
+	"github.com/banyanrun/banyan/internal/dash/access"
+	"github.com/banyanrun/banyan/internal/dash/signin"
 	"github.com/banyanrun/banyan/internal/fault"
 )
 
@@ -21,6 +25,8 @@ type Site struct {
 	URL string
 	// Secure: browsers reach it by HTTPS.
 	Secure bool
+	// SignIn lets people in who sign in by an identity provider. Nil: nobody does.
+	SignIn *signin.Provider
 	// Opened is called when it is served. Nil: nobody waits for that.
 	Opened func()
 }
@@ -30,24 +36,35 @@ const (
 	idleTimeout   = 2 * time.Minute
 	grace         = time.Second
 	mostHeader    = 32 << 10
+	// mostConnections of a listener are open: more wait, and the daemon keeps files for
+	// all else.
+	mostConnections = 512
 )
+
+// keeps reports whether a session still counts: one that an identity provider let in
+// does under the rules that did.
+func (s *Site) keeps(one *access.Session) bool {
+	return one.Subject == "" || s.SignIn != nil && one.Rules == s.SignIn.Rules()
+}
 
 // errClosed is why there is no dashboard until the daemon says more.
 var errClosed = fault.New(fault.Unavailable, "the dashboard is not open now").Fix("try again")
 
 // Serve serves the dashboard there until ctx ends, and closes the listeners.
 func (d *Dash) Serve(ctx context.Context, s Site) error {
+	d.Sessions.Keep(s.keeps)
 	// What is under way goes on until the grace is over.
 	base, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	server := &http.Server{
 		Handler: d.handler(&s), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: mostHeader,
-		BaseContext: func(net.Listener) context.Context { return base },
-		ErrorLog:    slog.NewLogLogger(d.Log.Handler(), slog.LevelDebug), // what strangers send is no warning
+		WriteTimeout: strangerMost, // visitors have more: see patient
+		BaseContext:  func(net.Listener) context.Context { return base },
+		ErrorLog:     slog.NewLogLogger(d.Log.Handler(), slog.LevelDebug), // what strangers send is no warning
 	}
 	failed := make(chan error, len(s.Listeners))
 	for _, l := range s.Listeners {
-		go func() { failed <- server.Serve(l) }()
+		go func() { failed <- server.Serve(netutil.LimitListener(l, mostConnections)) }()
 	}
 	d.set(&s, nil)
 	if s.Opened != nil {

@@ -74,7 +74,12 @@ func (c *Collector) Tap(ctx context.Context, from map[string]Place, handle func(
 // segments may be shorter than what was read of them: then it goes on at their end. A
 // place further off is of a directory that is gone.
 func (s *store) resume(p Place) position {
-	end := s.position()
+	s.mu.Lock()
+	// What a crash left half-written is no place to go on at: it is cut off sooner or
+	// later. Where that fails nothing is written either.
+	_ = s.recover()
+	end := s.end
+	s.mu.Unlock()
 	switch {
 	case p.Segment <= 0 || p.Offset < 0 || p.Segment > end.seq+1:
 		return startOf()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -115,6 +116,66 @@ func TestTapResumes(t *testing.T) {
 		if got := s.resume(place); got != want {
 			t.Errorf("%+v: %+v, want %+v", place, got, want)
 		}
+	}
+}
+
+// TestTapResumesTorn: a place behind what is whole of a segment, whose end a loss of
+// power left as garbage, is its end, also where nothing else has looked at it before.
+func TestTapResumesTorn(t *testing.T) {
+	dir := t.TempDir()
+	c, err := New(Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(c *Collector, line string) {
+		t.Helper()
+		if err := c.Open("order-1", "order"); err != nil {
+			t.Fatal(err)
+		}
+		out, _ := c.SpoolPaths("order-1")
+		if err := os.WriteFile(out, []byte(line+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(c, "before")
+	_, places := tapped(t, c, nil, 1)
+	if err := c.End("order-1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// Of what was read then, 400 bytes are gone.
+	name := segmentPath(filepath.Join(dir, "segments", "order"), 1)
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, append(data, make([]byte, 400)...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	place := places["order"]
+	place.Offset = int64(len(data)) + 400
+
+	if c, err = New(Options{Dir: dir}); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.storeOf("order") // as a question does
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	var lines []string
+	c.Tap(ctx, map[string]Place{"order": place}, func(b Batch) bool {
+		if b.Caught {
+			write(c, "after")
+		}
+		for _, r := range b.Records {
+			lines = append(lines, r.Line)
+		}
+		return len(lines) == 0
+	})
+	if len(lines) != 1 || lines[0] != "after" {
+		t.Errorf("%q were handed out", lines)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/banyanrun/banyan/internal/link"
 	"github.com/banyanrun/banyan/internal/proxy/account"
 	"github.com/banyanrun/banyan/internal/route"
+	"github.com/banyanrun/banyan/internal/slim"
 )
 
 // ServeConfig is what the data plane's process is told at its start.
@@ -65,7 +66,7 @@ func Serve(ctx context.Context, cfg ServeConfig) error {
 	if err != nil {
 		return err
 	}
-	s := &serving{cfg: cfg, log: cfg.Log, shutdown: make(chan time.Duration, 1), hello: make(chan struct{})}
+	s := &serving{cfg: cfg, log: cfg.Log, shutdown: make(chan time.Duration, 1), hello: make(chan struct{}), applied: make(chan struct{}, 1)}
 	s.restart = newRestarter(cfg.Log)
 	s.spans.wake = make(chan struct{}, 1)
 	s.engine = New(Options{Log: cfg.Log, AccessLog: cfg.AccessLog, Drained: s.drained, Event: s.event, Spans: s.spans.send})
@@ -78,7 +79,7 @@ type serving struct {
 	log      *slog.Logger
 	engine   dataPlane
 	restart  *restarter
-	applied  sync.Once          // the first snapshot was
+	applied  chan struct{}      // receives when a snapshot was
 	shutdown chan time.Duration // a daemon asked for it
 	hello    chan struct{}      // closed at the first Hello
 	helloed  sync.Once
@@ -104,6 +105,7 @@ func (s *serving) run(ctx context.Context, l *link.Listener) error {
 	tasks.Go(func() { _ = s.engine.Run(ctx) })
 	tasks.Go(func() { s.restart.run(ctx) })
 	tasks.Go(func() { s.accept(ctx, l) })
+	tasks.Go(func() { slim.AfterChanges(ctx, func() <-chan struct{} { return s.applied }) })
 	s.drain(ctx, s.wait(ctx, signals))
 	cancel()
 	err := l.Close()

@@ -10,7 +10,6 @@ import (
 
 	"github.com/banyanrun/banyan/internal/link"
 	"github.com/banyanrun/banyan/internal/route"
-	"github.com/banyanrun/banyan/internal/slim"
 )
 
 // maxQueuedEvents bounds what waits for a daemon that reads slowly.
@@ -244,6 +243,9 @@ func (n *session) apply(s *route.Snapshot) (applied bool) {
 		ack.Error = err.Error()
 	}
 	n.queue(&link.Message{Ack: ack})
-	n.s.applied.Do(func() { go slim.Down() })
+	select {
+	case n.s.applied <- struct{}{}:
+	default: // it is not known yet that there was another before
+	}
 	return err == nil
 }

@@ -60,29 +60,19 @@ func (b *spanBuffer) add(x *exchange, last *instance, total int64, o *account.Ou
 	}
 }
 
+// methods are HTTP's own, those first that are sent most; no method is that of a
+// request that could not be read.
+var methods = [...]string{
+	http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodHead, http.MethodOptions,
+	http.MethodConnect, http.MethodTrace, "",
+}
+
 // methodName is a method that outlives its request.
 func methodName(method []byte) string {
-	switch string(method) {
-	case http.MethodGet:
-		return http.MethodGet
-	case http.MethodPost:
-		return http.MethodPost
-	case http.MethodPut:
-		return http.MethodPut
-	case http.MethodPatch:
-		return http.MethodPatch
-	case http.MethodDelete:
-		return http.MethodDelete
-	case http.MethodHead:
-		return http.MethodHead
-	case http.MethodOptions:
-		return http.MethodOptions
-	case http.MethodConnect:
-		return http.MethodConnect
-	case http.MethodTrace:
-		return http.MethodTrace
-	case "":
-		return ""
+	for _, name := range methods {
+		if string(method) == name {
+			return name
+		}
 	}
 	return account.OtherMethod
 }

@@ -58,20 +58,66 @@ func unhex(c byte) byte {
 }
 
 // continueTrace puts a traceparent with a span of ours into h: of the trace in
-// h, or, where it has none or a broken one, of a new trace that is sampled.
+// h, or, where it has none or a broken one, of a new trace that is sampled. A head
+// that says it in B3 goes on saying it there, too.
 func continueTrace(h *message.Head) traceID {
-	t, ok := traceID{}, false
-	if i := h.Index(message.Traceparent); i >= 0 && h.Count(message.Traceparent) == 1 {
-		t, ok = parseTraceparent(h.Fields[i].Value)
+	said := findTrace(h)
+	var t traceID
+	ok := false
+	if said.parents == 1 {
+		t, ok = parseTraceparent(h.Fields[said.parent].Value)
 	}
+	if !ok {
+		if said.state {
+			h.Remove(message.Tracestate) // it belongs to the trace that is not continued
+		}
+		t.sampled = true
+	}
+	if said.b3 {
+		return continueB3(h, t, said)
+	}
+	t.enter(h, said)
+	return t
+}
+
+// traceFields are where a head says of what trace it is.
+type traceFields struct {
+	parent, parents int // the last traceparent, and how many there are
+	state, b3       bool
+}
+
+var telling = [256]bool{
+	message.Traceparent: true, message.Tracestate: true,
+	message.B3: true, message.XB3TraceID: true, message.XB3SpanID: true, message.XB3ParentSpanID: true, message.XB3Sampled: true, message.XB3Flags: true,
+}
+
+// findTrace looks for all of them at once: most heads have none.
+func findTrace(h *message.Head) (said traceFields) {
+	for i := range h.Fields {
+		id := h.Fields[i].ID
+		switch {
+		case !telling[id]:
+		case id == message.Traceparent:
+			said.parent = i
+			said.parents++
+		case id == message.Tracestate:
+			said.state = true
+		default:
+			said.b3 = true
+		}
+	}
+	return said
+}
+
+// enter makes a span of ours the trace's, which begins here if there is none, and
+// puts it into h.
+func (t *traceID) enter(h *message.Head, said traceFields) {
 	v := h.Space(traceparentLen)
 	copy(v, "00-")
-	if ok {
+	if t.trace != nil {
 		copy(v[3:], t.trace)
 		t.parent = t.span
 	} else {
-		h.Remove(message.Tracestate) // it belongs to the trace that is not continued
-		t.sampled = true
 		randomHex(v[3:35])
 	}
 	t.trace, t.span = v[3:35], v[36:52]
@@ -81,8 +127,14 @@ func continueTrace(h *message.Head) traceID {
 	if t.sampled {
 		v[54] = '1'
 	}
-	h.Set(message.Traceparent, v)
-	return t
+	switch said.parents {
+	case 0:
+		h.Add(message.Traceparent, v)
+	case 1:
+		h.Fields[said.parent].Value = v
+	default:
+		h.Set(message.Traceparent, v)
+	}
 }
 
 // randomHex fills dst, a multiple of 16 long, never with zeros alone.

@@ -32,11 +32,16 @@ type Store struct {
 	Key []byte
 }
 
-var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+const nameMost = 128 // bytes
+
+// As a part of it the bound would make it a hundred times as large.
+var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+
+func validName(name string) bool { return len(name) <= nameMost && nameForm.MatchString(name) }
 
 // CheckName returns an error unless name can name a secret.
 func CheckName(name string) error {
-	if validName.MatchString(name) {
+	if validName(name) {
 		return nil
 	}
 	return fault.New(fault.Invalid, "%q cannot name a secret", name).
@@ -94,7 +99,7 @@ func (s Store) List() ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if e.Type().IsRegular() && validName.MatchString(e.Name()) {
+		if e.Type().IsRegular() && validName(e.Name()) {
 			names = append(names, e.Name())
 		}
 	}

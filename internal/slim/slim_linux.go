@@ -1,9 +1,8 @@
 package slim
 
 import (
-	"bufio"
-	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -16,24 +15,37 @@ func dropProgram() {
 	if err != nil {
 		return
 	}
-	maps, err := os.Open("/proc/self/maps")
+	maps, err := os.ReadFile("/proc/self/maps")
 	if err != nil {
 		return
 	}
-	defer maps.Close()
-	for lines := bufio.NewScanner(maps); lines.Scan(); {
-		if from, to, ok := pages(lines.Text(), self); ok {
-			_, _, _ = unix.Syscall(unix.SYS_MADVISE, from, to-from, unix.MADV_DONTNEED) // at worst they stay
+	var dropped [8]struct{ from, size uintptr } // there are two or three
+	n := 0
+	for line := range strings.Lines(string(maps)) {
+		if from, to, ok := pages(strings.TrimSuffix(line, "\n"), self); ok && n < len(dropped) {
+			dropped[n].from, dropped[n].size = from, to-from
+			n++
 		}
+	}
+	// Last, as what is called here is a part of it.
+	for _, d := range dropped[:n] {
+		_, _, _ = unix.Syscall(unix.SYS_MADVISE, d.from, d.size, unix.MADV_DONTNEED) // at worst they stay
 	}
 }
 
 // pages reads a line of proc_pid_maps(5): where a mapping of the file is that
 // nothing can write to.
 func pages(line, file string) (from, to uintptr, ok bool) {
-	var mode string
-	if n, err := fmt.Sscanf(line, "%x-%x %s", &from, &to, &mode); n != 3 || err != nil {
+	place, rest, _ := strings.Cut(line, " ")
+	mode, _, _ := strings.Cut(rest, " ")
+	if mode != "r--p" && mode != "r-xp" || !strings.HasSuffix(line, " "+file) {
 		return 0, 0, false
 	}
-	return from, to, (mode == "r--p" || mode == "r-xp") && strings.HasSuffix(line, " "+file)
+	first, behind, _ := strings.Cut(place, "-")
+	a, err := strconv.ParseUint(first, 16, 64)
+	if err != nil {
+		return 0, 0, false
+	}
+	b, err := strconv.ParseUint(behind, 16, 64)
+	return uintptr(a), uintptr(b), err == nil
 }

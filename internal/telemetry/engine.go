@@ -16,6 +16,8 @@ import (
 type Records interface {
 	AppendSpans(spans []signal.Span) error
 	AppendLogs(logs []signal.Log) error
+	// TryLogs returns how many of the first it takes, and counts nothing.
+	TryLogs(logs []signal.Log) (taken int, err error)
 }
 
 // Series keeps metrics.
@@ -99,11 +101,17 @@ func (e *Engine) Run(ctx context.Context) error {
 func (e *Engine) Close() { e.queue.close() }
 
 func (e *Engine) keep(i item) error {
-	var spansErr error
+	var spansErr, logsErr error
+	records := e.stores.Load().Records
 	if len(i.spans) > 0 {
-		spansErr = e.stores.Load().Records.AppendSpans(i.spans)
+		spansErr = records.AppendSpans(i.spans)
 	}
-	return errors.Join(spansErr, e.Lines(i.logs))
+	if len(i.logs) > 0 {
+		if logsErr = records.AppendLogs(i.logs); logsErr == nil {
+			e.tails.tell(i.logs)
+		}
+	}
+	return errors.Join(spansErr, logsErr)
 }
 
 // full is the answer to a sender for whose records there is no room.
@@ -111,7 +119,7 @@ var full = &otlp.Full{RetryAfter: time.Second}
 
 // Spans implements otlp.Sink.
 func (e *Engine) Spans(_ context.Context, _ string, spans []signal.Span) error {
-	if len(spans) > 0 && !e.queue.put(item{spans: spans, size: sizeOfSpans(spans)}) {
+	if len(spans) > 0 && !e.queue.put(item{spans: spans, size: signal.SizeOfSpans(spans)}) {
 		return full
 	}
 	e.observe(spans)
@@ -120,7 +128,7 @@ func (e *Engine) Spans(_ context.Context, _ string, spans []signal.Span) error {
 
 // Logs implements otlp.Sink.
 func (e *Engine) Logs(_ context.Context, _ string, logs []signal.Log) error {
-	if len(logs) > 0 && !e.queue.put(item{logs: logs, size: sizeOfLogs(logs)}) {
+	if len(logs) > 0 && !e.queue.put(item{logs: logs, size: signal.SizeOfLogs(logs)}) {
 		return full
 	}
 	return nil
@@ -142,25 +150,26 @@ func (e *Engine) Metrics(ctx context.Context, _ string, samples []otlp.Sample) e
 // Seen takes spans that Banyan made itself: what does not fit is dropped and counted,
 // by where it came from.
 func (e *Engine) Seen(where string, spans []signal.Span) {
-	if len(spans) > 0 && !e.queue.put(item{spans: spans, size: sizeOfSpans(spans)}) {
+	if len(spans) > 0 && !e.queue.put(item{spans: spans, size: signal.SizeOfSpans(spans)}) {
 		e.drops.add(where, "queue full", len(spans))
 	}
 }
 
-// Lines keeps what services wrote and returns when that is done, or why it cannot be.
-func (e *Engine) Lines(logs []signal.Log) error {
+// Lines keeps what services wrote. It returns how many of the first are kept when that
+// is done, and why the others cannot be: they are the caller's still, to try again.
+func (e *Engine) Lines(logs []signal.Log) (kept int, err error) {
 	if len(logs) == 0 {
-		return nil
+		return 0, nil
 	}
 	s := e.stores.Load()
 	if s == nil {
-		return full
+		return 0, full
 	}
-	if err := s.Records.AppendLogs(logs); err != nil {
-		return err
+	kept, err = s.Records.TryLogs(logs)
+	if kept > 0 {
+		e.tails.tell(logs[:kept])
 	}
-	e.tails.tell(logs)
-	return nil
+	return kept, err
 }
 
 // Lost counts records that were dropped before they came to the engine.

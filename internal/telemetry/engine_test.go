@@ -41,6 +41,16 @@ func (k *keeper) AppendLogs(logs []signal.Log) error {
 	return k.err
 }
 
+func (k *keeper) TryLogs(logs []signal.Log) (int, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.err != nil {
+		return 0, k.err
+	}
+	k.logs = append(k.logs, logs...)
+	return len(logs), nil
+}
+
 // series keeps samples in memory.
 type series struct {
 	samples   []metrics.Sample
@@ -68,7 +78,7 @@ func TestEngineIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		k := &keeper{hold: make(chan struct{})}
-		one := sizeOfSpans(someSpans(1))
+		one := signal.SizeOfSpans(someSpans(1))
 		e := New(Options{QueueBytes: 10 * one})
 		if err := e.Spans(ctx, "order", someSpans(4)); err != nil { // before Run
 			t.Fatal(err)
@@ -89,7 +99,7 @@ func TestEngineIsBounded(t *testing.T) {
 		if got := e.Drops(); len(got) != 1 || got[0] != (Drop{Where: "dataplane", Reason: "queue full", Count: 8}) {
 			t.Errorf("%+v", got)
 		}
-		if e.Waiting() != sizeOfSpans(someSpans(8))+one {
+		if e.Waiting() != signal.SizeOfSpans(someSpans(8))+one {
 			t.Errorf("%d bytes wait", e.Waiting())
 		}
 		cancel()
@@ -117,14 +127,14 @@ func TestFailureIsNoEnd(t *testing.T) {
 		go func() { done <- e.Run(ctx) }()
 		e.Seen("dataplane", someSpans(1))
 		synctest.Wait()
-		if err := e.Lines([]signal.Log{{Resource: service}}); err == nil {
+		if n, err := e.Lines([]signal.Log{{Resource: service}}); err == nil || n != 0 {
 			t.Error("lines are told to be kept")
 		}
 		k.mu.Lock()
 		k.err = nil
 		k.mu.Unlock()
-		if err := e.Lines([]signal.Log{{Resource: service}}); err != nil {
-			t.Error(err)
+		if n, err := e.Lines([]signal.Log{{Resource: service}}); err != nil || n != 1 {
+			t.Error(n, err)
 		}
 		cancel()
 		<-done
@@ -145,7 +155,7 @@ func TestFollow(t *testing.T) {
 			for i := from; i < to; i++ {
 				logs = append(logs, signal.Log{Text: strconv.Itoa(i), Resource: service})
 			}
-			if err := e.Lines(logs); err != nil {
+			if _, err := e.Lines(logs); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -73,7 +73,7 @@ func (t *Tail) add(logs []signal.Log) {
 			t.missed++
 		default:
 			t.ready = append(t.ready, logs[i])
-			t.bytes += sizeOfLogs(logs[i : i+1])
+			t.bytes += signal.SizeOfLogs(logs[i : i+1])
 		}
 	}
 	if len(t.ready) > 0 {

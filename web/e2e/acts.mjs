@@ -1,6 +1,7 @@
 // What a person does on the screens, with the mock behind them.
 import { strict as assert } from "node:assert";
 import { settle } from "./page.mjs";
+import { acts as watching } from "./watching.mjs";
 
 async function open(page, path) {
   await page.setViewportSize({ width: 1360, height: 900 });
@@ -83,7 +84,7 @@ async function speaksKorean(page) {
 /** From Home to the slow span in three clicks. */
 async function findsTheFault(page) {
   await open(page, "/");
-  await page.getByRole("link", { name: /outside → order/ }).click();
+  await page.getByRole("table").getByRole("link", { name: /outside → order/ }).click();
   await page.waitForURL(/\/traces/);
   await settle(page);
   await page.locator("main li a[data-row]").first().click();
@@ -91,4 +92,4 @@ async function findsTheFault(page) {
   await page.getByRole("complementary", { name: "PUT /charges/{id}" }).getByText("card network answered 503", { exact: true }).first().waitFor();
 }
 
-export const acts = [scalesAService, redrivesDeadLetters, retriesASaga, completesAFilter, goesByKeys, pausesTheTail, speaksKorean, findsTheFault];
+export const acts = [scalesAService, redrivesDeadLetters, retriesASaga, completesAFilter, goesByKeys, pausesTheTail, speaksKorean, findsTheFault, ...watching];

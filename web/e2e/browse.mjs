@@ -1,13 +1,10 @@
 // Opens each screen in each look: node e2e/browse.mjs [BASE] [SCREEN…|acts]
 // Without BASE it starts the mock. It prints a line of JSON for each stop, leaves screenshots in
 // $BANYAN_SHOTS or a temporary directory, and exits with 1 where something is not as it should be.
-import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-import { axe, looks, open, overflow, settle } from "./page.mjs";
+import { axe, looks, mock, open, overflow, settle } from "./page.mjs";
 import { acts } from "./acts.mjs";
 import { screens } from "./screens.mjs";
 
@@ -21,12 +18,6 @@ mkdirSync(shots, { recursive: true });
 function report(what) {
   process.stdout.write(`${JSON.stringify(what)}\n`);
   if (what.failed || what.errors?.length || what.violations?.length || what.overflow > 0) process.exitCode = 1;
-}
-
-async function mock() {
-  const child = spawn(process.execPath, [fileURLToPath(new URL("../mock/server.mjs", import.meta.url)), "0"], { stdio: ["ignore", "pipe", "inherit"] });
-  for await (const line of createInterface(child.stdout)) return { base: line, stop: () => child.kill() };
-  throw new Error("the mock did not start");
 }
 
 async function visit({ page, errors }, screen) {

@@ -1,7 +1,10 @@
 // A page in an installed Chromium that complains about what a visitor would not see: errors of the
 // console, what the policy refuses, and what axe finds.
+import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 const axeSource = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -52,3 +55,10 @@ export async function axe(page) {
 
 /** overflow is by how many pixels the page is wider than the window. */
 export const overflow = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+
+/** mock starts a stand-in for the daemon. */
+export async function mock(environment = {}) {
+  const child = spawn(process.execPath, [fileURLToPath(new URL("../mock/server.mjs", import.meta.url)), "0"], { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, ...environment } });
+  for await (const line of createInterface(child.stdout)) return { base: line, stop: () => child.kill() };
+  throw new Error("the mock did not start");
+}

@@ -1,9 +1,12 @@
 import { alerts } from "./alerts.mjs";
 import { iso, scale, status } from "./app.mjs";
+import { large } from "./large.mjs";
 import { countLogs, searchLogs } from "./logs.mjs";
 import { getSaga, listSagas, steer } from "./sagas.mjs";
 import { dropEvents, listDead, redrive, setSubscription, topics } from "./topics.mjs";
 import { complete, getMap, getTrace, searchTraces } from "./traces.mjs";
+
+const services = Number(process.env.BANYAN_MOCK_SERVICES ?? 0); // 0: a shop
 
 const yaml = `name: shop
 
@@ -49,7 +52,7 @@ const methods = {
   "TelemetryService/SearchLogs": searchLogs,
   "TelemetryService/CountLogs": countLogs,
   "TelemetryService/Complete": complete,
-  "TelemetryService/GetMap": getMap,
+  "TelemetryService/GetMap": () => (services ? large(services) : getMap()),
   "TelemetryService/ListAlerts": () => ({ rules: alerts() }),
   "TelemetryService/GetTelemetry": () => ({ stores: [{ name: "spans", records: "1842110", diskBytes: "412000000", limitBytes: "1288490188", oldest: iso(Date.now() - 90_000_000), takenIn: "81221" }, { name: "logs", records: "948211", diskBytes: "101000000", limitBytes: "536870912", oldest: iso(Date.now() - 90_000_000) }, { name: "metrics", records: "4120", diskBytes: "41000000", limitBytes: "322122547", oldest: iso(Date.now() - 90_000_000) }], drops: [{ where: "queue", reason: "full", count: "12" }], receivers: ["127.0.0.1:4317"] }),
   "DashboardService/GetAppFile": () => ({ path: "/home/ann/shop/banyan.yaml", text: yaml, rendered: yaml.replace(" # loopback", ""), problems: [{ line: 27, column: 5, message: "payment has no readiness probe: it counts as ready as soon as it listens", fix: "add readiness: {http: /healthz}", warning: true }], changed: true }),

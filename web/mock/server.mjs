@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { answer } from "./answers.mjs";
+import { bundle } from "./bundle.mjs";
 import { prometheus } from "./prometheus.mjs";
 import { stream, subscribe } from "./stream.mjs";
 
@@ -36,6 +37,7 @@ async function api(request, response, url) {
   if (path === "session") {
     return json(response, 200, { role: url.searchParams.get("role") ?? "operator", who: "cli", app: "shop", version: "0.0.0-mock", boot: "b1", telemetry: true });
   }
+  if (path === "telemetry/bundle") return bundle(request, response, url);
   if (path === "stream") return stream(request, response);
   if (path.startsWith("stream/")) return subscribe(response, path.slice("stream/".length), await body(request));
   const [status, said] = answer(path.replace("banyan.v1.", ""), await body(request));

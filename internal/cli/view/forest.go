@@ -9,8 +9,11 @@ import (
 	banyanv1 "github.com/banyanrun/banyan/proto/banyan/v1"
 )
 
-// scopeHop is the scope of spans of the data plane.
-const scopeHop = "banyan.dataplane"
+// The scopes of spans of the data plane, and of sagas and their steps.
+const (
+	scopeHop  = "banyan.dataplane"
+	scopeSaga = "banyan.saga"
+)
 
 // branch is a span in the tree of its trace.
 type branch struct {
@@ -74,6 +77,8 @@ func byStart(a, b *banyanv1.Span) int {
 // gap says what is missing before a span that begins a tree; empty: nothing.
 func gap(s *banyanv1.Span) string {
 	switch {
+	case s.GetParentId() != "" && s.GetScope() == scopeSaga && attributeOf(s.GetAttributes(), "banyan.step") != "":
+		return fmt.Sprintf("its saga %s has not ended, or its span is not kept", Clean(attributeOf(s.GetAttributes(), "banyan.saga")))
 	case s.GetParentId() != "":
 		return fmt.Sprintf("it is a part of span %s, which is not kept", Clean(s.GetParentId()))
 	case caller(s) != "" && caller(s) != "gateway" && caller(s) != "banyan":

@@ -1,6 +1,8 @@
 package access_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -174,6 +176,58 @@ func TestSessionsAreBounded(t *testing.T) {
 		advance(8 * 24 * time.Hour)
 		if access.NewSessions(kept, old, time.Now); len(kept) != 0 {
 			t.Errorf("%d that are over are kept", len(kept))
+		}
+	})
+}
+
+// One person who signs in again and again pushes out nobody but himself.
+func TestSessionsOfOneSubject(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kept := drawer{}
+		s := access.NewSessions(kept, nil, time.Now)
+		link := s.Begin(access.Grant{Role: access.Operator}, access.SessionLife)
+		var secrets []string
+		for range 150 {
+			advance(time.Second)
+			secrets = append(secrets, s.Begin(access.Grant{Role: access.Viewer, Subject: "a"}, access.SessionLife))
+		}
+		if _, _, ok := s.Find(link); !ok || len(kept) != 6 {
+			t.Errorf("%d are kept, the first %v", len(kept), ok)
+		}
+		if _, _, ok := s.Find(secrets[149]); !ok {
+			t.Error("the newest is not kept")
+		}
+	})
+}
+
+func TestWhatEndsWithASession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := access.NewSessions(drawer{}, nil, time.Now)
+		begin := func(life time.Duration) (secret string, ctx context.Context) {
+			secret = s.Begin(access.Grant{Role: access.Viewer}, life)
+			_, id, _ := s.Find(secret)
+			ctx, done := s.Context(t.Context(), id)
+			t.Cleanup(done)
+			return secret, ctx
+		}
+		_, other := begin(access.SessionLife)
+		secret, ctx := begin(access.SessionLife)
+		s.End(secret)
+		if !errors.Is(context.Cause(ctx), access.ErrOver) {
+			t.Errorf("signed out: %v", context.Cause(ctx))
+		}
+		_, ctx = begin(time.Hour)
+		advance(time.Hour)
+		if !errors.Is(context.Cause(ctx), access.ErrOver) || other.Err() != nil {
+			t.Errorf("its time is over: %v, another: %v", context.Cause(ctx), other.Err())
+		}
+		s.Keep(func(*access.Session) bool { return false })
+		if !errors.Is(context.Cause(other), access.ErrOver) {
+			t.Errorf("not kept: %v", context.Cause(other))
+		}
+		if ctx, done := s.Context(t.Context(), "nothing"); ctx.Err() == nil {
+			t.Error("there is a session of the id nothing")
+			done()
 		}
 	})
 }

@@ -1,8 +1,10 @@
 package access
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"sync"
 	"time"
 )
@@ -11,13 +13,17 @@ const (
 	// SessionLife is how long a session lasts at most, and sessionIdle without use.
 	SessionLife = 30 * 24 * time.Hour
 	sessionIdle = 7 * 24 * time.Hour
-	// SignedInLife is how long what an identity provider said is believed.
-	SignedInLife = 12 * time.Hour
 	// usedEvery is how exactly a session's last use is stored.
 	usedEvery = time.Hour
 	// mostSessions are kept; the one that was used longest ago gives way.
 	mostSessions = 100
+	// mostOfSubject are kept of one that an identity provider knows, in the same way:
+	// nobody pushes others out by signing in again and again.
+	mostOfSubject = 5
 )
+
+// ErrOver is why what a session has going on ends with it.
+var ErrOver = errors.New("the session is over")
 
 // Session is a browser that was let in.
 type Session struct {
@@ -43,13 +49,17 @@ type Sessions struct {
 	keeper Keeper
 	now    func() time.Time
 
-	mu  sync.Mutex
-	all map[string]Session
+	mu    sync.Mutex
+	all   map[string]Session
+	going map[string]map[*going]struct{} // what ends with a session, by its id
 }
+
+// going is something that goes on in the name of a session.
+type going struct{ end context.CancelCauseFunc }
 
 // NewSessions returns those that were kept and are not over.
 func NewSessions(keeper Keeper, kept map[string]Session, now func() time.Time) *Sessions {
-	s := &Sessions{keeper: keeper, now: now, all: map[string]Session{}}
+	s := &Sessions{keeper: keeper, now: now, all: map[string]Session{}, going: map[string]map[*going]struct{}{}}
 	for id, old := range kept {
 		if old.over(now()) {
 			keeper.Remove(id)
@@ -66,29 +76,45 @@ func (s *Sessions) Begin(g Grant, most time.Duration) (secret string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	if len(s.all) >= mostSessions {
-		s.makeRoom(now)
-	}
+	s.makeRoom(now, g.Subject)
 	id, session := idOf(secret), Session{Grant: g, Created: now, Used: now, Until: now.Add(most)}
 	s.all[id] = session
 	s.keeper.Save(id, session)
 	return secret
 }
 
-// makeRoom drops the sessions that are over, and one more if there is none.
-func (s *Sessions) makeRoom(now time.Time) {
-	oldest := ""
+// makeRoom drops the sessions that are over, and where there are too many, of the
+// subject or in all, the one that was used longest ago.
+func (s *Sessions) makeRoom(now time.Time, subject string) {
+	if len(s.all) < mostSessions && subject == "" {
+		return
+	}
+	oldest, oldestOf, of := "", "", 0
 	for id, session := range s.all {
-		switch {
-		case session.over(now):
+		if session.over(now) {
 			s.drop(id)
-		case oldest == "" || session.Used.Before(s.all[oldest].Used):
-			oldest = id
+			continue
+		}
+		oldest = s.older(oldest, id)
+		if subject != "" && session.Subject == subject {
+			oldestOf = s.older(oldestOf, id)
+			of++
 		}
 	}
-	if len(s.all) >= mostSessions {
+	switch {
+	case of >= mostOfSubject:
+		s.drop(oldestOf)
+	case len(s.all) >= mostSessions:
 		s.drop(oldest)
 	}
+}
+
+// older is the one of two sessions that was used longer ago; "" is none.
+func (s *Sessions) older(a, b string) string {
+	if a == "" || s.all[b].Used.Before(s.all[a].Used) {
+		return b
+	}
+	return a
 }
 
 // Find returns the session with that secret, and its id, which is none.
@@ -125,9 +151,52 @@ func (s *Sessions) End(secret string) {
 	}
 }
 
+// Keep ends the sessions that are not to be kept.
+func (s *Sessions) Keep(kept func(*Session) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, session := range s.all {
+		if !kept(&session) {
+			s.drop(id)
+		}
+	}
+}
+
+// Context returns a context for what is done in the name of the session with that id.
+// It ends with the session, for ErrOver. The caller calls done.
+func (s *Sessions) Context(parent context.Context, id string) (ctx context.Context, done func()) {
+	ctx, end := context.WithCancelCause(parent)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	session, ok := s.all[id]
+	if !ok {
+		end(ErrOver)
+		return ctx, func() { end(nil) }
+	}
+	timer := time.AfterFunc(session.Until.Sub(s.now()), func() { end(ErrOver) })
+	one := &going{end: end}
+	if s.going[id] == nil {
+		s.going[id] = map[*going]struct{}{}
+	}
+	s.going[id][one] = struct{}{}
+	return ctx, func() {
+		timer.Stop()
+		end(nil)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if delete(s.going[id], one); len(s.going[id]) == 0 {
+			delete(s.going, id)
+		}
+	}
+}
+
 func (s *Sessions) drop(id string) {
 	delete(s.all, id)
 	s.keeper.Remove(id)
+	for one := range s.going[id] {
+		one.end(ErrOver)
+	}
+	delete(s.going, id)
 }
 
 func idOf(secret string) string {

@@ -22,6 +22,10 @@ const secretBytes = 32
 type Grant struct {
 	Who  string `json:"who"` // for people
 	Role Role   `json:"role"`
+	// Subject is who that is to the identity provider; empty: a link let the browser in.
+	Subject string `json:"subject,omitempty"`
+	// Rules stand for those that gave the role to a subject. Under others it is over.
+	Rules string `json:"rules,omitempty"`
 }
 
 // Tokens let somebody in once. They are kept in memory alone: a daemon that

@@ -169,3 +169,20 @@ func TestGarbageIsPassedOver(t *testing.T) {
 		t.Errorf("%+v", all)
 	}
 }
+
+// What somebody writes into a record does not hide what others did from who reads it
+// on a terminal.
+func TestTextsAreForReading(t *testing.T) {
+	l, err := audit.Open(filepath.Join(t.TempDir(), "actions.log"), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }() // it is read
+	if err := l.Add(audit.Action{Who: "ann\x1b]0;x\a", What: "reason=\x1b[1A\x1b[2K\r\nfine \u202e 주문", Result: "ok\x9b2J"}); err != nil {
+		t.Fatal(err)
+	}
+	all, _, err := l.List(1, 0)
+	if err != nil || all[0].Who != "ann ]0;x " || all[0].What != "reason= [1A [2K  fine   주문" || strings.ContainsAny(all[0].Result, "\x1b\u009b") {
+		t.Errorf("%q %q %q, %v", all[0].Who, all[0].What, all[0].Result, err)
+	}
+}

@@ -10,8 +10,10 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 )
 
 // Action is something that somebody did, or was refused.
@@ -117,7 +119,7 @@ func (l *Log) Add(a Action) error {
 const mostText = 500
 
 func (l *Log) write(a Action) error {
-	a.What, a.Result = cut(a.What), cut(a.Result)
+	a.Who, a.What, a.Result = cut(a.Who), cut(a.What), cut(a.Result)
 	line, err := json.Marshal(a)
 	if err != nil {
 		return err
@@ -147,7 +149,15 @@ func (l *Log) turn() error {
 	return l.open()
 }
 
+// cut makes a text fit for a line of the record: what steers a terminal could hide
+// other lines from who reads it there.
 func cut(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, s)
 	if len(s) <= mostText {
 		return s
 	}

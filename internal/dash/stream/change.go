@@ -26,18 +26,21 @@ type Logs struct {
 // mostLast earlier log records can be had.
 const mostLast = 1000
 
-// Change changes what a stream of the session sends. fault.NotFound: there is no
-// such stream.
+// Change changes what a stream of the session sends. Of several, the last that came
+// counts. fault.NotFound: there is no such stream.
 func (h *Hub) Change(stream, session string, c Change) error {
 	if c.SetLogs && c.Logs != nil && (c.Logs.Last < 0 || c.Logs.Last > mostLast) {
 		return fault.New(fault.Invalid, "%d earlier log records cannot be had", c.Logs.Last).Fix("ask for 0 to %d", mostLast)
 	}
 	h.mu.Lock()
 	l := h.listeners[stream]
+	h.mu.Unlock()
 	if l == nil || l.session != session {
-		h.mu.Unlock()
 		return fault.New(fault.NotFound, "the stream is gone").Fix("open another one")
 	}
+	l.changing <- struct{}{}
+	defer func() { <-l.changing }()
+	h.mu.Lock()
 	if c.Kinds != nil {
 		if err := h.listen(l, c.Kinds, 0); err != nil {
 			h.mu.Unlock()
@@ -53,7 +56,7 @@ func (h *Hub) Change(stream, session string, c Change) error {
 }
 
 // follow replaces the tail of logs of a listener. The one before has ended when it
-// returns.
+// returns. The caller has the place of changing.
 func (h *Hub) follow(l *listener, logs *Logs) error {
 	var begin func() (stop func())
 	if logs != nil {
@@ -80,12 +83,12 @@ func (h *Hub) follow(l *listener, logs *Logs) error {
 	stop := begin()
 	h.mu.Lock()
 	_, there := h.listeners[l.id]
-	if there && l.stopTail == nil {
+	if there {
 		l.stopTail = stop
 		stop = nil
 	}
 	h.mu.Unlock()
-	if stop != nil { // it left meanwhile, or another change came first
+	if stop != nil { // it left meanwhile
 		stop()
 	}
 	return nil

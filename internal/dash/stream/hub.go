@@ -47,8 +47,9 @@ const kindLogs = "logs"
 const (
 	// mostKept bounds the kept events of a kind, in bytes.
 	mostKept = 256 << 10
-	// mostListeners of all sessions.
+	// mostListeners of all sessions, and mostOfSession of one.
 	mostListeners = 64
+	mostOfSession = 8
 )
 
 // event is one that is sent to all who listen to its kind.
@@ -90,6 +91,21 @@ func (h *Hub) Kinds() []string {
 		kinds = append(kinds, h.sources[i].Kind)
 	}
 	return kinds
+}
+
+// mostUnknown kinds are told to who asked for them.
+const mostUnknown = 20
+
+// Unknown are those of kinds that there are no events of: a newer page may ask an
+// older daemon for them. Nil: there are none.
+func (h *Hub) Unknown(kinds []string) []string {
+	var unknown []string
+	for _, kind := range kinds {
+		if !slices.ContainsFunc(h.sources, func(s Source) bool { return s.Kind == kind }) && len(unknown) < mostUnknown {
+			unknown = append(unknown, kind)
+		}
+	}
+	return unknown
 }
 
 // Run asks the sources until ctx ends.

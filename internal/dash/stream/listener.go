@@ -22,6 +22,7 @@ type listener struct {
 	id, session string
 	kinds       map[string]bool // the hub's lock guards it
 	stopTail    func()          // nil: no logs are sent; the same
+	changing    chan struct{}   // a place for one change, in the order in which they came
 
 	mu     sync.Mutex
 	queue  []event
@@ -33,7 +34,7 @@ type listener struct {
 }
 
 func newListener(id, session string) *listener {
-	return &listener{id: id, session: session, kinds: map[string]bool{}, missed: map[string]int{}, wake: make(chan struct{}, 1)}
+	return &listener{id: id, session: session, kinds: map[string]bool{}, missed: map[string]int{}, wake: make(chan struct{}, 1), changing: make(chan struct{}, 1)}
 }
 
 func (l *listener) rouse() {

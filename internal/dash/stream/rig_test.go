@@ -80,7 +80,8 @@ func (b *browser) saw(t *testing.T, want ...string) {
 
 // world is a hub with a state and a flow of events, which the test sets.
 type world struct {
-	hub *Hub
+	hub     *Hub
+	session string
 
 	mu      sync.Mutex
 	state   string
@@ -105,7 +106,7 @@ func (w *world) questions() int {
 }
 
 func newWorld(tail Tail) *world {
-	w := &world{state: "1", changed: make(chan struct{})}
+	w := &world{session: "session", state: "1", changed: make(chan struct{})}
 	w.hub = New("boot", []Source{
 		{Kind: "status", Every: time.Second, Changed: func() <-chan struct{} {
 			w.mu.Lock()
@@ -135,7 +136,7 @@ func (w *world) open(t *testing.T, b *browser, lastID string, kinds ...string) (
 	q.Header.Set("Last-Event-ID", lastID)
 	var done sync.WaitGroup
 	done.Go(func() {
-		if err := w.hub.Serve(b, q, "session", kinds, Hello{App: "shop", Role: "viewer"}); err != nil {
+		if err := w.hub.Serve(b, q, w.session, kinds, Hello{App: "shop", Role: "viewer"}); err != nil {
 			t.Error(err)
 		}
 	})

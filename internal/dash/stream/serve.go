@@ -4,10 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -48,9 +48,10 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, session string, kind
 		Stream string `json:"stream"`
 		Boot   string `json:"boot"`
 		Hello
-		Now   time.Time `json:"now"`
-		Kinds []string  `json:"kinds"`
-	}{l.id, h.boot, hello, time.Now().UTC(), kinds})
+		Now     time.Time `json:"now"`
+		Kinds   []string  `json:"kinds"`
+		Unknown []string  `json:"unknown,omitempty"`
+	}{l.id, h.boot, hello, time.Now().UTC(), h.known(kinds), h.Unknown(kinds)})
 	o.flush()
 	h.send(r.Context(), l, o)
 	return nil
@@ -61,6 +62,10 @@ func (h *Hub) send(ctx context.Context, l *listener, o *outlet) {
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
 	for o.err == nil {
+		if ctx.Err() != nil {
+			o.over(ctx)
+			return
+		}
 		select {
 		case <-l.wake:
 			o.parcel(l.take())
@@ -75,13 +80,12 @@ func (h *Hub) send(ctx context.Context, l *listener, o *outlet) {
 			o.flush()
 			return
 		case <-ctx.Done():
-			return
+			continue
 		}
 		select {
 		case <-time.After(pause):
 		case <-h.ending:
 		case <-ctx.Done():
-			return
 		}
 	}
 }
@@ -94,6 +98,15 @@ func (h *Hub) join(session string, kinds []string, lastID string) (*listener, er
 	if len(h.listeners) >= mostListeners {
 		return nil, fault.New(fault.Unavailable, "%d pages of the dashboard are open already", mostListeners).Fix("close some")
 	}
+	of := 0
+	for _, other := range h.listeners {
+		if other.session == session {
+			of++
+		}
+	}
+	if of >= mostOfSession {
+		return nil, fault.New(fault.Unavailable, "%d pages of the dashboard are open in this browser already", mostOfSession).Fix("close some")
+	}
 	if err := h.listen(l, kinds, h.after(lastID)); err != nil {
 		return nil, err
 	}
@@ -105,11 +118,12 @@ func (h *Hub) join(session string, kinds []string, lastID string) (*listener, er
 // listen makes kinds those of the listener, and gives it what is kept of the new
 // ones behind n. The caller holds mu.
 func (h *Hub) listen(l *listener, kinds []string, n int64) error {
+	if slices.Contains(kinds, kindLogs) {
+		return fault.New(fault.Invalid, "logs are no kind: each stream has its own").Fix("ask for them by POST /api/stream/STREAM")
+	}
+	kinds = h.known(kinds)
 	now := map[string]bool{}
 	for _, kind := range kinds {
-		if !slices.Contains(h.Kinds(), kind) {
-			return fault.New(fault.Invalid, "there are no events of the kind %q", kind).Fix("known are %s", strings.Join(h.Kinds(), ", "))
-		}
 		now[kind] = true
 	}
 	for _, kind := range kinds {
@@ -119,6 +133,17 @@ func (h *Hub) listen(l *listener, kinds []string, n int64) error {
 	}
 	l.kinds = now
 	return nil
+}
+
+// known are those of kinds that there are events of.
+func (h *Hub) known(kinds []string) []string {
+	some, all := []string{}, h.Kinds()
+	for _, kind := range kinds {
+		if slices.Contains(all, kind) && !slices.Contains(some, kind) {
+			some = append(some, kind)
+		}
+	}
+	return some
 }
 
 // leave ends a listener.
@@ -181,6 +206,15 @@ func (o *outlet) write(format string, args ...any) {
 	// A writer without deadlines is one of a test.
 	_ = o.control.SetWriteDeadline(time.Now().Add(writeMost))
 	_, o.err = fmt.Fprintf(o.w, format, args...)
+}
+
+// over says that the session ended, if that is why nothing more comes: else nobody is
+// there to hear it.
+func (o *outlet) over(ctx context.Context) {
+	if !errors.Is(context.Cause(ctx), ctx.Err()) {
+		o.event("bye", map[string]string{"reason": "signed-out"})
+		o.flush()
+	}
 }
 
 func (o *outlet) flush() {

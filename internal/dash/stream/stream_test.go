@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -251,7 +252,8 @@ func TestListenersAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(nil)
 		var leaving []func()
-		for range mostListeners {
+		for i := range mostListeners {
+			w.session = strconv.Itoa(i)
 			_, leave := w.open(t, &browser{}, "")
 			leaving = append(leaving, leave)
 		}
@@ -267,5 +269,90 @@ func TestListenersAreBounded(t *testing.T) {
 		if err := w.hub.Serve(&browser{}, q, "session", []string{"nothing"}, Hello{}); err == nil {
 			t.Error("there are events of the kind nothing")
 		}
+	})
+}
+
+// One browser does not take all places.
+func TestListenersOfOneSessionAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(nil)
+		var leaving []func()
+		for range mostOfSession {
+			_, leave := w.open(t, &browser{}, "")
+			leaving = append(leaving, leave)
+		}
+		defer func() {
+			for _, leave := range leaving {
+				leave()
+			}
+		}()
+		q := httptest.NewRequest(http.MethodGet, "/api/stream", nil)
+		if err := w.hub.Serve(&browser{}, q, "session", nil, Hello{}); fault.CodeOf(err) != fault.Unavailable {
+			t.Errorf("%v", err)
+		}
+		w.session = "another"
+		_, leave := w.open(t, &browser{}, "")
+		leave()
+	})
+}
+
+// A newer page may ask for kinds that there are not yet.
+func TestUnknownKinds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, b := newWorld(nil), &browser{}
+		w.run(t)
+		id, leave := w.open(t, b, "", "weather", "rates", "rates")
+		advance(100 * time.Millisecond)
+		if got := b.events(); len(got) != 2 || !strings.Contains(got[0], `"kinds":["rates"],"unknown":["weather"]`) || got[1] != "rates 1" {
+			t.Errorf("%q", got)
+		}
+		if err := w.hub.Change(id, "session", Change{Kinds: []string{"weather", "status"}}); err != nil {
+			t.Fatal(err)
+		}
+		advance(100 * time.Millisecond)
+		b.saw(t, "status 1")
+		leave()
+	})
+}
+
+// Of two filters that are set one after the other, the second counts, however slow the
+// first is to begin and to end.
+func TestQuickChangesOfLogs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		running := map[string]int{}
+		var mu sync.Mutex
+		tail := func(filter string, _ int) (func(context.Context, func(*banyanv1.TailLogsResponse) error) error, error) {
+			return func(ctx context.Context, _ func(*banyanv1.TailLogsResponse) error) error {
+				count := func(n int) {
+					mu.Lock()
+					defer mu.Unlock()
+					running[filter] += n
+				}
+				count(1)
+				defer count(-1)
+				<-ctx.Done()
+				<-time.After(time.Second) // it is slow to end
+				return ctx.Err()
+			}, nil
+		}
+		w := newWorld(tail)
+		id, leave := w.open(t, &browser{}, "")
+		var changes sync.WaitGroup
+		for _, filter := range []string{"a", "b", "c", "d"} {
+			changes.Go(func() {
+				if err := w.hub.Change(id, "session", Change{SetLogs: true, Logs: &Logs{Filter: filter}}); err != nil {
+					t.Error(err)
+				}
+			})
+			advance(time.Millisecond) // it waits for the one before
+		}
+		changes.Wait()
+		synctest.Wait()
+		mu.Lock()
+		if running["d"] != 1 || running["a"]+running["b"]+running["c"] != 0 {
+			t.Errorf("%v run", running)
+		}
+		mu.Unlock()
+		leave()
 	})
 }

@@ -55,7 +55,8 @@ func newEntry(resp *message.Head, body []byte, t term, initial time.Duration, re
 func kept(f *message.Field) bool {
 	switch f.ID {
 	case message.Removed, message.Age, message.ProxyAuthenticate, message.ProxyAuthorization,
-		message.XRequestID, message.Traceparent, message.Tracestate:
+		message.XRequestID, message.Traceparent, message.Tracestate,
+		message.B3, message.XB3TraceID, message.XB3SpanID, message.XB3ParentSpanID, message.XB3Sampled, message.XB3Flags:
 		return false
 	case message.Other:
 		return !message.EqualFold(f.Name, "Proxy-Authentication-Info")

@@ -15,6 +15,7 @@ const (
 	Age
 	Allow
 	Authorization
+	B3
 	BanyanCache
 	BanyanCaller
 	BanyanDeadline
@@ -60,6 +61,11 @@ const (
 	Vary
 	Via
 	WWWAuthenticate
+	XB3Flags
+	XB3ParentSpanID
+	XB3Sampled
+	XB3SpanID
+	XB3TraceID
 	XForwardedFor
 	XForwardedHost
 	XForwardedProto
@@ -72,7 +78,7 @@ var spelling = [lastID]string{
 	Accept: "Accept", AcceptEncoding: "Accept-Encoding",
 	AccessControlRequestHeaders: "Access-Control-Request-Headers", AccessControlRequestMethod: "Access-Control-Request-Method",
 	Age: "Age", Allow: "Allow", Authorization: "Authorization",
-	BanyanCache: "Banyan-Cache", BanyanCaller: "Banyan-Caller", BanyanDeadline: "Banyan-Deadline", BanyanError: "Banyan-Error",
+	B3: "b3", BanyanCache: "Banyan-Cache", BanyanCaller: "Banyan-Caller", BanyanDeadline: "Banyan-Deadline", BanyanError: "Banyan-Error",
 	BanyanFallback: "Banyan-Fallback", BanyanMirror: "Banyan-Mirror",
 	CacheControl: "Cache-Control", Connection: "Connection", ContentLength: "Content-Length", ContentType: "Content-Type",
 	Cookie: "Cookie", Date: "Date", ETag: "ETag", Expect: "Expect", Expires: "Expires", Forwarded: "Forwarded",
@@ -82,7 +88,8 @@ var spelling = [lastID]string{
 	ProxyAuthorization: "Proxy-Authorization", ProxyConnection: "Proxy-Connection", Range: "Range", RetryAfter: "Retry-After",
 	Server: "Server", SetCookie: "Set-Cookie", TE: "TE", Traceparent: "Traceparent", Tracestate: "Tracestate", Trailer: "Trailer",
 	TransferEncoding: "Transfer-Encoding", Upgrade: "Upgrade", UserAgent: "User-Agent", Vary: "Vary", Via: "Via",
-	WWWAuthenticate: "WWW-Authenticate", XForwardedFor: "X-Forwarded-For", XForwardedHost: "X-Forwarded-Host",
+	WWWAuthenticate: "WWW-Authenticate", XB3Flags: "X-B3-Flags", XB3ParentSpanID: "X-B3-ParentSpanId",
+	XB3Sampled: "X-B3-Sampled", XB3SpanID: "X-B3-SpanId", XB3TraceID: "X-B3-TraceId", XForwardedFor: "X-Forwarded-For", XForwardedHost: "X-Forwarded-Host",
 	XForwardedProto: "X-Forwarded-Proto", XRealIP: "X-Real-IP", XRequestID: "X-Request-Id",
 }
 

@@ -59,6 +59,10 @@ type Options struct {
 	// Documents bounds how many sagas are kept in memory; only those that are at
 	// work at the moment may be more. Zero: 10,000.
 	Documents int
+	// Ended is told of each saga that has ended, once that is stored, and again if its
+	// parent reopened it. A crash in between takes it away. It must not wait. Nil:
+	// nobody is told.
+	Ended func(Ended)
 }
 
 // Coordinator runs sagas.

@@ -2,6 +2,7 @@ package coordinator
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base32"
 	"encoding/binary"
 	"encoding/hex"
@@ -49,9 +50,18 @@ func newID(now time.Time) string {
 	return alphabet.EncodeToString(b[:])
 }
 
-// newTrace returns a W3C traceparent of a new trace.
-func newTrace() string {
-	var b [24]byte
+// SpanID is the id of the span that is a saga as a whole. It is the same whenever it is
+// asked for: requests of steps name it long before the saga has ended.
+func SpanID(id string) (span [8]byte) {
+	sum := sha256.Sum256([]byte("span of saga " + id))
+	copy(span[:], sum[:])
+	return span
+}
+
+// newTrace returns a W3C traceparent of a new trace, which begins with a saga.
+func newTrace(id string) string {
+	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
-	return "00-" + hex.EncodeToString(b[:16]) + "-" + hex.EncodeToString(b[16:]) + "-01"
+	span := SpanID(id)
+	return "00-" + hex.EncodeToString(b[:]) + "-" + hex.EncodeToString(span[:]) + "-01"
 }

@@ -35,9 +35,6 @@ func (c *Coordinator) start(ctx context.Context, by, name, key, trace string, in
 	if by != "" && key == "" {
 		return Started{}, fault.New(fault.Invalid, "%w", ErrKeyMissing).Fix("send an Idempotency-Key that is this start's own")
 	}
-	if trace == "" {
-		trace = newTrace()
-	}
 	if !t.enter() {
 		return Started{}, busy()
 	}
@@ -46,6 +43,9 @@ func (c *Coordinator) start(ctx context.Context, by, name, key, trace string, in
 		return Started{}, busy()
 	}
 	r := request{id: newID(time.Now()), by: by, name: name, key: key, trace: trace, input: input}
+	if trace == "" {
+		r.trace = newTrace(r.id)
+	}
 	row, err := t.make(ctx, r)
 	if err != nil {
 		return Started{}, translate(err)
@@ -152,6 +152,7 @@ func (t *term) create(s *saga, effects []machine.Effect) (store.Saga, error) {
 		s.row = row
 		t.timers.set(s.id, row.Due)
 		t.waits.changed(t, s, nil)
+		t.tellEnd(s, "")
 		t.changes.changed(s.id)
 	}
 	first := letter{effects: orNone(effects)}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/banyanrun/banyan/internal/saga/machine"
 	"github.com/banyanrun/banyan/internal/saga/store"
@@ -58,6 +59,8 @@ type saga struct {
 	def    *compiled
 	origin origin
 	waits  []machine.Wait
+	// reopened is when its parent reopened it, if that is known.
+	reopened time.Time
 }
 
 // letter is something that a saga must deal with.

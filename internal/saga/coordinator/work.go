@@ -203,12 +203,13 @@ func (t *term) save(s *saga, state machine.State, effects []machine.Effect, now 
 	if state.Status.Ended() {
 		crashpoint.Pass(crashpoint.SagaFinished)
 	}
-	before := s.waits
+	before, was := s.waits, s.state.Status
 	s.row, s.state, s.waits = c.Saga, state, waits
 	t.timers.set(s.id, row.Due)
 	if c.Waits != nil {
 		t.waits.changed(t, s, before)
 	}
+	t.tellEnd(s, was)
 	t.changes.changed(s.id)
 	return nil
 }

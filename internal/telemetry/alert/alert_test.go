@@ -96,6 +96,17 @@ func TestTooManyAlerts(t *testing.T) {
 	}
 }
 
+func TestOutline(t *testing.T) {
+	for text, want := range map[string]string{
+		"{{ humanizePercentage $value }} of the requests to {{$labels.callee | toUpper}} fail": "‹value› of the requests to ‹callee› fail",
+		"plain": "plain", "a {{ $value": "a {{ $value",
+	} {
+		if got := Outline(text); got != want {
+			t.Errorf("%s is %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestTemplates(t *testing.T) {
 	ls := metrics.Named("up", "service", "cart", "size", "2048")
 	for text, want := range map[string]string{

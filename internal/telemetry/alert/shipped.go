@@ -103,6 +103,12 @@ func shippedEvents() []Rule {
 			Summary:     `telemetry was dropped: {{ $labels.where }}, {{ $labels.reason }}`,
 			Description: `What the dashboard shows of the last minutes is not complete.`,
 		},
+		{
+			Name: "ExportBehind", Labels: severity(Warning),
+			Expr:        `max by (target, signal) (banyan_export_behind_seconds) > 600`,
+			Summary:     `{{ $labels.target }} has not got all {{ $labels.signal }} for {{ humanizeDuration $value }}`,
+			Description: `The daemon's log says why: banyan logs daemon. What is not sent until it is no longer kept is missing there.`,
+		},
 	}
 	return rules
 }

@@ -60,6 +60,7 @@ func TestShippedAlertsFire(t *testing.T) {
 			given{gauge(4, "banyan_disk_free_bytes"), gauge(100, "banyan_disk_size_bytes")},
 			given{gauge(40, "banyan_disk_free_bytes"), gauge(100, "banyan_disk_size_bytes")},
 		},
+		"ExportBehind": {given{gauge(700, "banyan_export_behind_seconds", "target", "otlp-1", "signal", "logs")}, given{gauge(7, "banyan_export_behind_seconds", "target", "otlp-1", "signal", "logs")}},
 		"TelemetryDropped": {
 			given{counter(1, "banyan_telemetry_dropped_total", "where", "otlp", "reason", "queue full")},
 			given{gauge(5, "banyan_telemetry_dropped_total", "where", "otlp", "reason", "queue full")},

@@ -129,6 +129,27 @@ func (t template) expand(ls metrics.Labels, value float64) string {
 	return b.String()
 }
 
+// Outline is a rule's text without an alert to fill it in: the names of labels and
+// values stand where these will be, as in "‹service› has no instance that is ready".
+func Outline(text string) string {
+	t, err := parseTemplate(text)
+	if err != nil {
+		return text
+	}
+	var b strings.Builder
+	for _, p := range t.parts {
+		switch {
+		case p.label != "":
+			b.WriteString("‹" + p.label + "›")
+		case p.value:
+			b.WriteString("‹value›")
+		default:
+			b.WriteString(p.text)
+		}
+	}
+	return b.String()
+}
+
 // templates are a rule's, by the name of the annotation.
 type templates map[string]template
 

@@ -62,7 +62,11 @@ func (b *Builder) Bytes() int64 {
 	return n
 }
 
-// AddSpan adds a span. Nothing of it is kept but its resource.
+// TakenIn notes when records were taken in that are added, in nanoseconds since 1970.
+func (b *Builder) TakenIn(at int64) { b.meta.Taken = max(b.meta.Taken, at) }
+
+// AddSpan adds a span. Nothing of it is kept. A resource must not change once it was
+// handed over: it is known again by its address.
 func (b *Builder) AddSpan(s *signal.Span) {
 	b.attrs(s.Attrs)
 	b.text(keyMessage, s.Message)
@@ -104,7 +108,7 @@ func (b *Builder) trace(id signal.TraceID) {
 	b.traceOf = append(b.traceOf, n)
 }
 
-// AddLog adds a log record. Nothing of it is kept but its resource.
+// AddLog adds a log record, as AddSpan does a span.
 func (b *Builder) AddLog(l *signal.Log) {
 	b.attrs(l.Attrs)
 	b.text(keyText, l.Text)

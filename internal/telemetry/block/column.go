@@ -39,11 +39,15 @@ func (r *Reader) values(name string) (*column, error) {
 	if c, ok := r.columns[name]; ok {
 		return c, nil
 	}
-	number, ok := r.b.columns[name]
+	f, err := r.loadFooter()
+	if err != nil {
+		return nil, err
+	}
+	number, ok := f.columns[name]
 	if !ok {
 		return nil, nil //nolint:nilnil // as it says
 	}
-	s := r.b.sections[number]
+	s := f.sections[number]
 	b, err := s.read(r.r)
 	if err != nil {
 		return nil, err
@@ -135,7 +139,7 @@ func (r *Reader) column(name string) (*column, error) {
 	if err != nil || c == nil || c.codes != nil {
 		return c, err
 	}
-	s := r.b.sections[r.b.columns[name]+1]
+	s := r.footer.sections[r.footer.columns[name]+1]
 	b, err := s.read(r.r)
 	if err != nil {
 		return nil, err

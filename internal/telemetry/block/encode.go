@@ -66,6 +66,7 @@ func (e *encoder) finish() ([]byte, error) {
 	for _, s := range e.sections {
 		footer = s.append(footer)
 	}
+	footer = binary.AppendVarint(footer, meta.Taken)
 	at := len(e.out) + len(footer)
 	e.out = append(e.out, footer...)
 	e.out = order.AppendUint32(e.out, uint32(len(footer)))
@@ -281,7 +282,7 @@ func (e *encoder) blooms() {
 		column := e.maker.table.keys[key]
 		list := e.maker.columns[key].values
 		switch field, attr := keyOf(column); {
-		case attr && hashed(field):
+		case attr && e.kind.hashed(field):
 			prefix := prefixOf(field)
 			for i := range list {
 				values[hashAttr(prefix, list[i])] = struct{}{}
@@ -318,7 +319,7 @@ func (e *encoder) common(values map[uint64]struct{}) {
 		add(match.FieldInstance, r.Instance)
 		add(match.FieldRevision, r.Revision)
 		for _, a := range r.Attrs {
-			if hashed(a.Key) {
+			if e.kind.hashed(a.Key) {
 				add(a.Key, a.Value.String())
 			}
 		}

@@ -57,6 +57,8 @@ const (
 	secTraceBloom                        // trace ids
 	secValueBloom                        // fields with their values
 	secWordBloom                         // words of logs' texts
+
+	secLast = secWordBloom
 )
 
 // Columns that are no attributes. Keys of attributes that begin with a zero byte

@@ -100,7 +100,10 @@ func (t *table) fields(yield func(string) bool) {
 
 // values calls yield with the values of a field that are in the table. It reports
 // whether more are wanted.
-func (t *table) values(field string, yield func(string) bool) bool {
+func (t *table) values(k Kind, field string, yield func(string) bool) bool {
+	if !k.field(field) {
+		return t.resourceValues(field, yield)
+	}
 	switch field {
 	case match.FieldName:
 		return each(t.names, yield)
@@ -120,6 +123,10 @@ func (t *table) values(field string, yield func(string) bool) bool {
 		}
 		return each(found, yield)
 	}
+	return t.resourceValues(field, yield)
+}
+
+func (t *table) resourceValues(field string, yield func(string) bool) bool {
 	for _, r := range t.resources {
 		if v, ok := match.ResourceField(r, field); ok && !yield(v.String()) {
 			return false

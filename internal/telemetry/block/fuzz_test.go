@@ -51,8 +51,10 @@ func FuzzFooter(f *testing.F) {
 		if ofSpans {
 			data = spans
 		}
-		if b, err := parseFooter(footer, int64(len(data))); err == nil {
-			exercise(b.Read(bytes.NewReader(data)))
+		if f, err := parseFooter(footer, int64(len(data))); err == nil {
+			r := f.block(section{}).Read(bytes.NewReader(data))
+			r.footer = f
+			exercise(r)
 		}
 	})
 }
@@ -65,7 +67,11 @@ func FuzzSection(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		for i, s := range r.b.sections {
+		parts, err := r.loadFooter()
+		if err != nil {
+			f.Fatal(err)
+		}
+		for i, s := range parts.sections {
 			if raw, err := s.read(r.r); err == nil {
 				f.Add(raw, uint8(i), kind == Spans)
 			}
@@ -81,8 +87,13 @@ func FuzzSection(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := &r.b.sections[int(which)%len(r.b.sections)]
+		parts, err := r.loadFooter()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &parts.sections[int(which)%len(parts.sections)]
 		s.offset, s.length, s.raw, s.codec, s.sum = int64(len(data)), int64(len(raw)), int64(len(raw)), codecRaw, checksum(raw)
+		r.b.fixed = parts.block(r.b.footer).fixed
 		r.r = bytes.NewReader(append(bytes.Clone(data), raw...))
 		exercise(r)
 	})

@@ -53,11 +53,22 @@ func hashAttr(prefix uint64, v signal.Value) uint64 {
 // prefixOf is what hashAttr goes on from.
 func prefixOf(field string) uint64 { return fnv(fnvOffset, field) * fnvPrime }
 
-// hashed reports whether a field's values are in the bloom filter.
-func hashed(field string) bool {
+// hashed reports whether a field's values are in the bloom filter. An attribute that is
+// called like a field, if only of the other kind, is not.
+func (k Kind) hashed(field string) bool {
 	switch field {
-	case match.FieldName, match.FieldInstance, match.FieldRevision, match.FieldScope:
+	case match.FieldName:
+		return k == Spans
+	case match.FieldInstance, match.FieldRevision, match.FieldScope:
 		return true
 	}
-	return !match.Builtin(field)
+	return !match.OfSpans(field) && !match.OfLogs(field)
+}
+
+// field reports whether a name is a field of records of the kind, and no attribute.
+func (k Kind) field(name string) bool {
+	if k == Spans {
+		return match.OfSpans(name)
+	}
+	return match.OfLogs(name)
 }

@@ -3,7 +3,6 @@ package block
 import (
 	"slices"
 
-	"github.com/banyanrun/banyan/internal/telemetry/match"
 	"github.com/banyanrun/banyan/internal/telemetry/signal"
 )
 
@@ -249,7 +248,7 @@ func (b *Builder) Fields(yield func(string) bool) error {
 
 // Values implements Records.
 func (b *Builder) Values(field string, yield func(string) bool) error {
-	if !b.maker.table.values(field, yield) || match.Builtin(field) {
+	if !b.maker.table.values(b.kind, field, yield) || b.kind.field(field) {
 		return nil
 	}
 	key, ok := b.maker.keys.number[columnOf(field)]

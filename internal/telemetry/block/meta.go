@@ -19,11 +19,27 @@ type Meta struct {
 	MinTime, MaxTime, MaxEnd int64
 	MaxDuration              int64
 	MaxSeverity              signal.Severity
-	Services                 []string
+	// Taken is when the last of them was taken in, by the clock of who did; 0: not known.
+	Taken int64
+	// Services whose records they are; none: there are too many to tell.
+	Services []string
 }
 
-// Block is what is kept of a block's file in memory: where what is.
+// servicesKept is how many names of services are kept in memory. Of a block with more
+// it is not known there whose records it has.
+const servicesKept = 256
+
+// Block is what is kept of a block's file in memory: what all blocks have, and where
+// the footer is. Where the columns are is read as it is needed: their names are the
+// services' to choose, and can be as many as there are values.
 type Block struct {
+	meta   Meta
+	fixed  []section // without columns
+	footer section
+}
+
+// footer is what the end of a block's file says.
+type footer struct {
 	meta     Meta
 	sections []section
 	columns  map[string]uint32 // of values; its codes are next
@@ -109,45 +125,65 @@ func Open(r io.ReaderAt, size int64) (*Block, error) {
 	if order.Uint32(last[12:]) != checksum(last[:12]) || length > size-trailer-8 || length > mostSection {
 		return nil, fmt.Errorf("its last %d bytes: %w", trailer, ErrFormat)
 	}
-	footer := make([]byte, length)
-	if err := readAt(r, footer, size-trailer-length); err != nil {
+	at := section{offset: size - trailer - length, length: length, raw: length, sum: order.Uint32(last[4:])}
+	data, err := at.read(r)
+	if err != nil {
+		return nil, fmt.Errorf("its footer of %d bytes: %w", length, err)
+	}
+	f, err := parseFooter(data, at.offset)
+	if err != nil {
 		return nil, err
 	}
-	if checksum(footer) != order.Uint32(last[4:]) {
-		return nil, fmt.Errorf("its footer of %d bytes: %w", length, ErrFormat)
-	}
-	return parseFooter(footer, size-trailer-length)
+	return f.block(at), nil
 }
 
-func parseFooter(footer []byte, end int64) (*Block, error) {
-	p := parser{b: footer}
-	b := &Block{meta: p.meta(), columns: map[string]uint32{}}
-	b.sections = make([]section, p.count(10))
-	for i := range b.sections {
-		s := p.section(end)
-		b.sections[i] = s
+// block is what is kept of a footer that is there.
+func (f *footer) block(at section) *Block {
+	b := &Block{meta: f.meta, footer: at}
+	if len(f.meta.Services) > servicesKept {
+		b.meta.Services = nil
+	}
+	for _, s := range f.sections {
+		if s.kind != secValues && s.kind != secCodes && s.kind <= secLast && b.section(s.kind).length == 0 {
+			b.fixed = append(b.fixed, s)
+		}
+	}
+	return b
+}
+
+// parseFooter reads one that stands at a place in the file.
+func parseFooter(data []byte, at int64) (*footer, error) {
+	p := parser{b: data}
+	f := &footer{meta: p.meta(), columns: map[string]uint32{}}
+	f.sections = make([]section, p.count(10))
+	for i := range f.sections {
+		s := p.section(at)
+		f.sections[i] = s
 		if s.kind != secValues {
 			continue
 		}
-		if _, twice := b.columns[s.key]; twice || i+1 == len(b.sections) {
+		if _, twice := f.columns[s.key]; twice || i+1 == len(f.sections) {
 			p.fail()
 		}
-		b.columns[s.key] = uint32(i)
+		f.columns[s.key] = uint32(i)
+	}
+	if len(p.b) > 0 { // older ones end here
+		f.meta.Taken = p.signed()
 	}
 	if err := p.err(); err != nil {
 		return nil, fmt.Errorf("its footer: %w", err)
 	}
-	for _, i := range b.columns {
-		if next := b.sections[i+1]; next.kind != secCodes || next.key != b.sections[i].key {
-			return nil, fmt.Errorf("its footer has a column %q without rows: %w", b.sections[i].key, ErrFormat)
+	for _, i := range f.columns {
+		if next := f.sections[i+1]; next.kind != secCodes || next.key != f.sections[i].key {
+			return nil, fmt.Errorf("its footer has a column %q without rows: %w", f.sections[i].key, ErrFormat)
 		}
 	}
-	return b, nil
+	return f, nil
 }
 
-// section returns that of a type; one without length: there is none.
+// section returns that of a type without columns; one without length: there is none.
 func (b *Block) section(kind sectionType) section {
-	for _, s := range b.sections {
+	for _, s := range b.fixed {
 		if s.kind == kind {
 			return s
 		}

@@ -65,18 +65,13 @@ func NewQuery(kind Kind, from, to int64, m match.Matcher) *Query {
 }
 
 func (q *Query) equal(n match.Need) {
+	if !q.kind.field(n.Field) {
+		q.needs = append(q.needs, need{column: columnOf(n.Field), attr: true, field: n.Field, values: match.Values(n.Text), text: n.Text})
+		return
+	}
 	switch n.Field {
-	case match.FieldService, match.FieldInstance, match.FieldRevision, match.FieldScope:
-		q.fixed = append(q.fixed, n)
-	case match.FieldName, match.FieldKind, match.FieldStatus:
-		q.fixed = append(q.fixed, n)
-		q.only(Spans)
-	case match.FieldSeverity:
-		q.fixed = append(q.fixed, n)
-		q.only(Logs)
 	case match.FieldDuration:
 		q.mustInspect = true
-		q.only(Spans)
 	case match.FieldTrace:
 		id, ok := signal.ParseTraceID(n.Text)
 		if !ok || id.String() != n.Text || q.trace != nil && *q.trace != id {
@@ -102,33 +97,27 @@ func (q *Query) equal(n match.Need) {
 		}
 		q.needs = append(q.needs, need{column: column, values: []signal.Value{signal.Text(n.Text)}})
 	default:
-		q.needs = append(q.needs, need{column: columnOf(n.Field), attr: true, field: n.Field, values: match.Values(n.Text), text: n.Text})
+		q.fixed = append(q.fixed, n)
 	}
 }
 
 func (q *Query) atLeast(n match.Need) {
-	switch n.Field {
-	case match.FieldDuration:
+	switch {
+	case !q.kind.field(n.Field):
+		q.mustInspect = true
+	case n.Field == match.FieldDuration:
 		q.duration = max(q.duration, n.Number)
-		q.only(Spans)
 		if n.Number <= 0 {
 			q.mustInspect = true
 		}
-	case match.FieldSeverity:
+	case n.Field == match.FieldSeverity:
 		q.severity = max(q.severity, signal.Severity(min(max(n.Number, 1), math.MaxUint8)))
-		q.only(Logs)
 	default:
 		q.mustInspect = true
 	}
 }
 
-func (q *Query) only(k Kind) {
-	if q.kind != k {
-		q.impossible = true
-	}
-}
-
-// Within reports whether all of a block's rows are within the query's time.
+// within reports whether all of a block's rows are within the query's time.
 func (q *Query) within(m *Meta) bool { return q.from <= m.MinTime && m.MaxTime < q.to }
 
 // mayMeta reports whether a record can match by what is known in memory.
@@ -140,7 +129,7 @@ func (q *Query) mayMeta(m *Meta) bool {
 	for _, n := range q.fixed {
 		switch n.Field {
 		case match.FieldService:
-			if !slices.Contains(m.Services, n.Text) {
+			if len(m.Services) > 0 && !slices.Contains(m.Services, n.Text) {
 				return false
 			}
 		case match.FieldStatus:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/banyanrun/banyan/internal/telemetry/match"
 	"github.com/banyanrun/banyan/internal/telemetry/signal"
 )
 
@@ -13,6 +14,7 @@ type Reader struct {
 	b *Block
 	r io.ReaderAt
 
+	footer  *footer
 	table   *table
 	rows    []uint32 // templates
 	times   []int64
@@ -45,7 +47,7 @@ func (r *Reader) May(q *Query) (bool, error) {
 	}
 	values := r.b.section(secValueBloom)
 	for _, n := range q.plan.Needs {
-		if n.Condition != 0 || !hashed(n.Field) {
+		if n.Condition != match.Equal || !r.b.meta.Kind.hashed(n.Field) {
 			continue
 		}
 		if may, err := inBloom(r.r, values, hashField(n.Field, n.Text)); !may || err != nil {
@@ -64,6 +66,19 @@ func (r *Reader) May(q *Query) (bool, error) {
 // MayTrace implements Records.
 func (r *Reader) MayTrace(id signal.TraceID) (bool, error) {
 	return inBloom(r.r, r.b.section(secTraceBloom), hashOf(id[:]))
+}
+
+// loadFooter reads where the columns are.
+func (r *Reader) loadFooter() (*footer, error) {
+	if r.footer != nil {
+		return r.footer, nil
+	}
+	b, err := r.b.footer.read(r.r)
+	if err != nil {
+		return nil, fmt.Errorf("the footer: %w", err)
+	}
+	r.footer, err = parseFooter(b, r.b.footer.offset)
+	return r.footer, err
 }
 
 func (r *Reader) loadTable() error {

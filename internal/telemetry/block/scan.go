@@ -188,7 +188,7 @@ func (r *Reader) Values(field string, yield func(string) bool) error {
 	if err := r.loadTable(); err != nil {
 		return err
 	}
-	if !r.table.values(field, yield) || match.Builtin(field) {
+	if !r.table.values(r.b.meta.Kind, field, yield) || r.b.meta.Kind.field(field) {
 		return nil
 	}
 	c, err := r.values(columnOf(field))

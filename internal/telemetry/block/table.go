@@ -2,6 +2,7 @@ package block
 
 import (
 	"encoding/binary"
+	"slices"
 	"strings"
 
 	"github.com/banyanrun/banyan/internal/telemetry/signal"
@@ -139,8 +140,7 @@ func newMaker() maker {
 	}
 }
 
-// columnSize is about what a column takes up without its name and values, here and
-// where the block is open.
+// columnSize is about what a column takes up without its name and values.
 const columnSize = 200
 
 // value adds a value in a column to the record's shape, and returns its number.
@@ -182,11 +182,23 @@ func (m *maker) resource(r *signal.Resource) uint32 {
 	if !ok {
 		n = uint32(len(m.table.resources))
 		m.resources[string(m.scratch)] = n
-		m.table.resources = append(m.table.resources, r)
+		m.table.resources = append(m.table.resources, cloned(r))
 		m.size += 4 * int64(len(m.scratch))
 	}
 	m.last, m.lastNumber = r, n
 	return n
+}
+
+// cloned shares nothing with r, which may be a part of something large.
+func cloned(r *signal.Resource) *signal.Resource {
+	c := &signal.Resource{
+		Service: strings.Clone(r.Service), Instance: strings.Clone(r.Instance), Revision: strings.Clone(r.Revision), Attrs: slices.Clone(r.Attrs),
+	}
+	for i := range c.Attrs {
+		a := &c.Attrs[i]
+		a.Key, a.Value.Text = strings.Clone(a.Key), strings.Clone(a.Value.Text)
+	}
+	return c
 }
 
 func (m *maker) scope(s signal.Scope) uint32 {

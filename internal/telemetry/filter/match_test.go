@@ -216,6 +216,11 @@ func TestPlan(t *testing.T) {
 		{filter.Logs, "severity>warn severity=error", match.Plan{
 			Needs: []match.Need{atLeast("severity", 17), equal("severity", "error")}, Exact: true, Reads: []string{"severity"},
 		}},
+		// What is a field of spans only is an attribute of log records, and the other way round.
+		{filter.Logs, "status=504 duration>=5s name=x kind=y", match.Plan{
+			Needs: []match.Need{equal("status", "504"), equal("name", "x"), equal("kind", "y")}, Reads: []string{"duration", "kind", "name", "status"},
+		}},
+		{filter.Spans, "severity=warn", match.Plan{Needs: []match.Need{equal("severity", "warn")}, Exact: true, Reads: []string{"severity"}}},
 		{filter.Logs, "text~/a b c/ or timeout", match.Plan{Reads: []string{"text"}}},
 	} {
 		got := parse(t, c.text, c.of).Plan()

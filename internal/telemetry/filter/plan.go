@@ -120,7 +120,7 @@ func (t *term) reads(of Signal) []string {
 	case parent:
 		return nil
 	case attribute:
-		if match.Builtin(t.key) {
+		if of == Spans && match.OfSpans(t.key) || of == Logs && match.OfLogs(t.key) {
 			return nil
 		}
 		return []string{t.key}

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -107,6 +108,12 @@ func TestDraw(t *testing.T) {
 	s.rise(5, "banyan_client_calls_total", "service", "order", "kind", "database", "peer", "postgresql/orders")
 	s.rise(6, "banyan_client_calls_total", "service", "payment", "kind", "outside", "peer", "api.bank.example")
 
+	s.rise(1, "banyan_client_call_errors_total", "service", "payment", "kind", "outside", "peer", "api.bank.example")
+	s.took("banyan_client_call_duration_seconds", "service", "payment", "kind", "outside", "peer", "api.bank.example")
+	s.rise(7, "banyan_client_calls_total", "service", "mail", "kind", "messaging", "peer", "kafka/sent")
+	s.rise(8, "banyan_client_calls_total", "service", "mail", "kind", "consumer", "peer", "kafka/bounced")
+	s.rise(9, "banyan_client_calls_total", "service", "mail", "kind", "outside", "peer", "user")
+
 	status := []model.ServiceStatus{{Service: &model.Service{Name: "order"}, State: model.State(model.Ready)}}
 	m, err := Draw(t.Context(), s.store, shop(), status, begin, begin.Add(time.Minute))
 	if err != nil {
@@ -137,7 +144,13 @@ func TestDraw(t *testing.T) {
 	if e := find(t, m, "service:order", "database:order/postgresql"); e.Kind != Database || !e.Declared || !about(e.Rates.Requests, 5) {
 		t.Errorf("%+v", e)
 	}
-	if e := find(t, m, "service:payment", "outside:api.bank.example"); e.Declared || !about(e.Rates.Requests, 6) {
+	if e := find(t, m, "service:payment", "outside:api.bank.example"); e.Declared || !about(e.Rates.Requests, 6) || !about(e.Rates.Errors, 1) || e.Rates.P50 == 0 {
+		t.Errorf("%+v", e)
+	}
+	if e := find(t, m, "service:mail", "outside:kafka/sent"); e.Kind != Publish || !about(e.Rates.Requests, 7) {
+		t.Errorf("%+v", e)
+	}
+	if e := find(t, m, "outside:kafka/bounced", "service:mail"); e.Kind != Deliver || !about(e.Rates.Requests, 8) {
 		t.Errorf("%+v", e)
 	}
 	for _, n := range m.Nodes {
@@ -150,9 +163,48 @@ func TestDraw(t *testing.T) {
 			if !about(n.Rates.Requests, 4) {
 				t.Errorf("%+v", n)
 			}
-		case "service:banyan", "gateway:banyan", "service:":
+		case "service:banyan", "gateway:banyan", "service:", "outside:user":
 			t.Errorf("%+v", n)
 		}
+	}
+}
+
+// Of a time that is over the states come from the metrics; one that was left counts no more.
+func TestDrawThePast(t *testing.T) {
+	s := newSeen(t)
+	for i, state := range []string{"starting", "ready", "ready"} {
+		s.append(20*i, metrics.Sample{Labels: metrics.Named("banyan_service_state", "service", "order", "state", state), Value: 1})
+	}
+	m, err := Draw(t.Context(), s.store, shop(), nil, begin, begin.Add(time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range m.Nodes {
+		if want := map[string]string{"service:order": "ready"}[n.ID]; n.State != want {
+			t.Errorf("%s is %q, want %q", n.ID, n.State, want)
+		}
+	}
+}
+
+// In an app with sagas who starts them, and whom their steps call, is drawn. Events of
+// an outbox are those of the topic's only publisher that is left.
+func TestDrawSagasAndOutboxes(t *testing.T) {
+	s, app := newSeen(t), shop()
+	app.Sagas = map[string]json.RawMessage{"checkout": nil}
+	s.rise(2, "banyan_requests_total", "caller", "order", "callee", "banyan", "status", "2xx")
+	s.rise(2, "banyan_requests_total", "caller", "banyan", "callee", "payment", "status", "2xx")
+	s.rise(3, "banyan_topic_published_total", "topic", "order.placed")
+	m, err := Draw(t.Context(), s.store, app, nil, begin, begin.Add(time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ends := range [][2]string{{"service:order", "platform:banyan"}, {"platform:banyan", "service:payment"}} {
+		if e := find(t, m, ends[0], ends[1]); !about(e.Rates.Requests, 2) {
+			t.Errorf("%+v", e)
+		}
+	}
+	if e := find(t, m, "service:order", "topic:order.placed"); !about(e.Rates.Requests, 3) {
+		t.Errorf("%+v", e)
 	}
 }
 

@@ -21,6 +21,7 @@ const (
 	Database = "database"
 	Outside  = "outside"
 	Client   = "client"
+	Platform = "platform" // Banyan, where it makes the steps of sagas
 )
 
 // The kinds of edges; others are kinds of nodes: Database and Outside.

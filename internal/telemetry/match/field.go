@@ -6,9 +6,10 @@ import (
 	"github.com/banyanrun/banyan/internal/telemetry/signal"
 )
 
-// The fields that all records of a kind have. Any other name is an attribute of
-// the record or, where the record has none of that name, of its resource. So an
-// attribute that has one of these names cannot be asked for.
+// The fields that all records of a kind have. Any other name, those of the other
+// kind's fields among them, is an attribute of the record or, where the record has none
+// of that name, of its resource. So an attribute that has one of these names cannot be
+// asked for.
 const (
 	FieldService  = "service"
 	FieldInstance = "instance"
@@ -26,11 +27,21 @@ const (
 	FieldText     = "text"     // of logs; of spans: the status's message
 )
 
-// Builtin reports whether a name is one of the fields above.
-func Builtin(field string) bool {
+// OfSpans reports whether a name is a field of spans, and no attribute.
+func OfSpans(field string) bool {
 	switch field {
-	case FieldService, FieldInstance, FieldRevision, FieldScope, FieldTrace, FieldSpan,
-		FieldName, FieldKind, FieldStatus, FieldDuration, FieldSeverity, FieldText:
+	case FieldName, FieldKind, FieldStatus, FieldDuration:
+		return true
+	}
+	return ofBoth(field)
+}
+
+// OfLogs reports whether a name is a field of log records, and no attribute.
+func OfLogs(field string) bool { return field == FieldSeverity || ofBoth(field) }
+
+func ofBoth(field string) bool {
+	switch field {
+	case FieldService, FieldInstance, FieldRevision, FieldScope, FieldTrace, FieldSpan, FieldText:
 		return true
 	}
 	return false
@@ -53,8 +64,6 @@ func SpanField(s *signal.Span, field string) (signal.Value, bool) {
 		return signal.Integer(s.Duration()), true
 	case FieldText:
 		return text(s.Message)
-	case FieldSeverity:
-		return signal.Value{}, false
 	}
 	return shared(s.Resource, s.Scope.Name, s.Attrs, field)
 }
@@ -70,8 +79,6 @@ func LogField(l *signal.Log, field string) (signal.Value, bool) {
 		return text(l.Severity.String())
 	case FieldText:
 		return text(l.Text)
-	case FieldName, FieldKind, FieldStatus, FieldDuration:
-		return signal.Value{}, false
 	}
 	return shared(l.Resource, l.Scope.Name, l.Attrs, field)
 }

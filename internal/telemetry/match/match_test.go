@@ -71,8 +71,8 @@ func TestFields(t *testing.T) {
 			t.Errorf("%s is %q", field, v)
 		}
 	}
-	l := &signal.Log{Severity: signal.SeverityWarn, Text: "slow", Resource: r}
-	for field, want := range map[string]string{"severity": "warn", "text": "slow", "a": "resource's"} {
+	l := &signal.Log{Severity: signal.SeverityWarn, Text: "slow", Resource: r, Attrs: signal.Attrs{{Key: "status", Value: signal.Integer(500)}}}
+	for field, want := range map[string]string{"severity": "warn", "text": "slow", "a": "resource's", "status": "500"} {
 		if v, ok := LogField(l, field); !ok || v.String() != want {
 			t.Errorf("%s is %q, not %q", field, v, want)
 		}

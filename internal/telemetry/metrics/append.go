@@ -26,17 +26,17 @@ const (
 )
 
 // reasons are those why samples are dropped; counters.byReason has their order.
-var reasons = [...]string{DroppedOld, DroppedDuplicate, DroppedFuture, DroppedSeries, DroppedInvalid, DroppedExemplar}
+var reasons = [...]string{DroppedOld, DroppedDuplicate, DroppedFuture, DroppedSeries, DroppedInvalid, DroppedExemplar, DroppedDisk, DroppedUnwritten}
 
 type counters struct {
 	appended atomic.Uint64
 	byReason [len(reasons)]atomic.Uint64
 }
 
-func (c *counters) drop(reason string) {
+func (c *counters) drop(reason string, n int) {
 	for i, r := range reasons {
 		if r == reason {
-			c.byReason[i].Add(1)
+			c.byReason[i].Add(uint64(n))
 		}
 	}
 }
@@ -50,33 +50,57 @@ func (c *counters) dropped() map[string]uint64 {
 }
 
 // Append takes samples. One that cannot be taken is counted in Status and left out;
-// an error means that none of them was taken.
+// an error means that none of them was taken, and they are counted, too.
+//
+// What is kept of later times than the clock has been at for some while, since it was
+// ahead, is set aside: nothing could follow it until that time comes.
 func (s *Store) Append(ctx context.Context, samples []Sample) error {
 	if len(samples) == 0 {
 		return nil
 	}
+	err := s.append(ctx, samples)
+	if err != nil {
+		s.counts.drop(DroppedUnwritten, len(samples))
+	}
+	if s.due.Swap(false) {
+		s.rewind(ctx)
+	}
+	return err
+}
+
+func (s *Store) append(ctx context.Context, samples []Sample) error {
 	ctx, done, err := s.use(ctx)
 	if err != nil {
 		return err
 	}
 	defer done()
+	s.watchClock()
+	if s.keep.full() {
+		s.counts.drop(DroppedDisk, len(samples))
+		s.sync.touch() // there may be room soon
+		return nil
+	}
 	a := appending{
 		store: s, app: s.db.AppenderV2(ctx), builder: labels.NewScratchBuilder(16),
-		latest: s.options.Now().Add(ahead).UnixMilli(),
+		latest: s.options.Now().Add(ahead).UnixMilli(), dropped: map[string]int{},
 	}
-	taken := uint64(0)
 	for i := range samples {
 		if reason := a.append(&samples[i]); reason != "" {
-			s.counts.drop(reason)
+			a.dropped[reason]++
 		} else {
-			taken++
+			a.taken++
+			a.newest = max(a.newest, samples[i].Time)
 		}
 	}
 	if err := a.app.Commit(); err != nil {
 		return fault.New(fault.Unavailable, "metrics cannot be written: %w", err).At(s.options.Dir).
 			Fix("see that its disk has space")
 	}
-	s.counts.appended.Add(taken)
+	for reason, n := range a.dropped {
+		s.counts.drop(reason, n)
+	}
+	s.counts.appended.Add(a.taken)
+	s.keep.saw(a.newest)
 	s.sync.touch()
 	return nil
 }
@@ -88,6 +112,10 @@ type appending struct {
 	builder labels.ScratchBuilder
 	scratch labels.Labels
 	latest  int64
+
+	taken   uint64
+	newest  int64
+	dropped map[string]int
 }
 
 // append takes a sample, or says why not.
@@ -108,9 +136,7 @@ func (a *appending) append(sample *Sample) string {
 	}
 	_, err := a.app.Append(ref, ls, 0, sample.Time, sample.Value, h, nil, storage.AOptions{Exemplars: exemplars(sample.Exemplars)})
 	if partial, ok := errors.AsType[*storage.AppendPartialError](err); ok {
-		for range partial.ExemplarErrors {
-			a.store.counts.drop(DroppedExemplar)
-		}
+		a.dropped[DroppedExemplar] += len(partial.ExemplarErrors)
 		return ""
 	}
 	switch {
@@ -139,12 +165,12 @@ func (a *appending) series(ls Labels) (storage.SeriesRef, labels.Labels, string)
 			return ref, kept, ""
 		}
 	}
-	if a.store.db.Head().NumSeries() >= uint64(a.store.options.MaxSeries) {
-		return 0, labels.EmptyLabels(), DroppedSeries
-	}
 	fresh := a.builder.Labels()
 	if validate(fresh) != nil {
 		return 0, labels.EmptyLabels(), DroppedInvalid
+	}
+	if !a.store.shares.admit(fresh, int(a.store.db.Head().NumSeries()), a.store.options.MaxSeries) {
+		return 0, labels.EmptyLabels(), DroppedSeries
 	}
 	return 0, fresh, ""
 }

@@ -19,10 +19,11 @@ const damagedDir = "damaged"
 // openRepaired opens the database. Prometheus itself cuts a damaged log off where
 // the damage begins; blocks that cannot be opened, a log that cannot be repaired
 // and at last everything are moved out of the way.
-func openRepaired(o *Options) (*tsdb.DB, []string, error) {
+func (s *Store) openRepaired() (*tsdb.DB, []string, error) {
+	o := &s.options
 	var damage []string
 	cuts := &cutCounter{}
-	db, err := openOnce(o, cuts)
+	db, err := s.openOnce(cuts)
 	for _, aside := range []func(dir string, err error) ([]string, error){asideBlocks, asideLog, asideAll} {
 		if err == nil || ofTheDisk(err) {
 			break
@@ -34,7 +35,7 @@ func openRepaired(o *Options) (*tsdb.DB, []string, error) {
 		}
 		damage = append(damage, moved...)
 		if len(moved) > 0 {
-			db, err = openOnce(o, cuts)
+			db, err = s.openOnce(cuts)
 		}
 	}
 	if err == nil && cuts.found() {
@@ -46,13 +47,15 @@ func openRepaired(o *Options) (*tsdb.DB, []string, error) {
 	return db, damage, err
 }
 
-func openOnce(o *Options, cuts *cutCounter) (db *tsdb.DB, err error) {
+func (s *Store) openOnce(cuts *cutCounter) (db *tsdb.DB, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			db, err = nil, fmt.Errorf("opening panicked: %v", p)
 		}
 	}()
-	return tsdb.Open(o.Dir, o.Log, cuts.registry(), o.storage(), nil)
+	o := &s.options
+	s.shares.forget()
+	return tsdb.Open(o.Dir, o.Log, cuts.registry(), s.storage(), nil)
 }
 
 // ofTheDisk says that an error is not damage: moving things would only make it worse.
@@ -94,10 +97,13 @@ func asideBlocks(dir string, _ error) ([]string, error) {
 	return moved, nil
 }
 
+// logDirs hold what is not in blocks yet.
+var logDirs = []string{"wal", "wbl", "chunks_head"}
+
 // asideLog moves what is not in blocks yet.
 func asideLog(dir string, cause error) ([]string, error) {
 	moved := false
-	for _, name := range []string{"wal", "wbl", "chunks_head"} {
+	for _, name := range logDirs {
 		err := aside(dir, name)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
@@ -165,20 +171,4 @@ func (c *cutCounter) found() bool {
 		}
 	}
 	return false
-}
-
-// diskBytes is what the files in a directory take up.
-func diskBytes(dir string) int64 {
-	var sum int64
-	// What vanishes meanwhile counts nothing.
-	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return nil //nolint:nilerr // see above
-		}
-		if info, err := d.Info(); err == nil {
-			sum += info.Size()
-		}
-		return nil
-	})
-	return sum
 }

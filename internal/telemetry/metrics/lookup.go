@@ -111,7 +111,8 @@ func (s *Store) look(ctx context.Context, l Lookup, read func(context.Context, s
 	return nil
 }
 
-// Exemplars are those of the series that an expression selects, between two times.
+// Exemplars are those of the series that an expression selects, between two times. The
+// newest of all series are in memory; none is older than samples are.
 func (s *Store) Exemplars(ctx context.Context, expr string, from, to time.Time) ([]ExemplarSeries, error) {
 	e, err := promqlParser.ParseExpr(expr)
 	if err != nil {
@@ -129,6 +130,9 @@ func (s *Store) Exemplars(ctx context.Context, expr string, from, to time.Time) 
 	q, err := s.db.ExemplarQuerier(ctx)
 	if err != nil {
 		return nil, s.queryError(ctx, err)
+	}
+	if oldest := s.options.Now().Add(-s.keep.bounds.Load().MaxAge); from.Before(oldest) {
+		from = oldest
 	}
 	found, err := q.Select(from.UnixMilli(), to.UnixMilli(), chosen...)
 	if err != nil {

@@ -21,9 +21,7 @@ const maxSteps = 11_000
 // expression or what it is asked of is wrong (a *SyntaxError is in its chain where
 // it cannot be parsed), Timeout, Unavailable, or Damaged where data cannot be read.
 func (s *Store) Query(ctx context.Context, expr string, at time.Time) (*Result, error) {
-	return s.query(ctx, expr, func(ctx context.Context) (promql.Query, error) {
-		return s.engine.NewInstantQuery(ctx, s.db, nil, expr, at)
-	})
+	return s.query(ctx, s.slots, expr, s.instant(expr, at))
 }
 
 // QueryRange evaluates PromQL at each step between two times, both included. Step
@@ -38,12 +36,20 @@ func (s *Store) QueryRange(ctx context.Context, expr string, from, to time.Time,
 	case to.Sub(from)/step > maxSteps:
 		return nil, fault.New(fault.Invalid, "exceeded maximum resolution of 11,000 points per timeseries").Fix("ask for a longer step or a shorter range")
 	}
-	return s.query(ctx, expr, func(ctx context.Context) (promql.Query, error) {
+	return s.query(ctx, s.slots, expr, func(ctx context.Context) (promql.Query, error) {
 		return s.engine.NewRangeQuery(ctx, s.db, nil, expr, from, to, step)
 	})
 }
 
-func (s *Store) query(ctx context.Context, expr string, prepare func(context.Context) (promql.Query, error)) (_ *Result, err error) {
+// instant prepares a query at a time.
+func (s *Store) instant(expr string, at time.Time) func(context.Context) (promql.Query, error) {
+	return func(ctx context.Context) (promql.Query, error) {
+		return s.engine.NewInstantQuery(ctx, s.db, nil, expr, at)
+	}
+}
+
+// query evaluates what prepare returns once one of the slots is free.
+func (s *Store) query(ctx context.Context, slots chan struct{}, expr string, prepare func(context.Context) (promql.Query, error)) (_ *Result, err error) {
 	if err := Parse(expr); err != nil {
 		return nil, err
 	}
@@ -56,8 +62,8 @@ func (s *Store) query(ctx context.Context, expr string, prepare func(context.Con
 	ctx, cancel := context.WithTimeout(ctx, s.options.QueryTimeout)
 	defer cancel()
 	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
+	case slots <- struct{}{}:
+		defer func() { <-slots }()
 	case <-ctx.Done():
 		return nil, s.queryError(ctx, ctx.Err())
 	}

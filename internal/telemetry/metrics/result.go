@@ -80,8 +80,8 @@ type Metadata struct {
 type Status struct {
 	// Series are those in memory: that had a sample in the last hours.
 	Series uint64
-	// Bytes on disk.
-	Bytes int64
+	// Bytes on disk, and how many there may be.
+	Bytes, Limit int64
 	// Oldest and Newest are the times of what is kept, in milliseconds since 1970.
 	// Both are 0 where there is nothing.
 	Oldest, Newest int64
@@ -89,6 +89,9 @@ type Status struct {
 	Appended uint64
 	// Dropped are those that were not, by reason: see the Dropped constants.
 	Dropped map[string]uint64
+	// Refused are the samples that were dropped as DroppedSeries, by service: of many,
+	// and of all that are not of the app, by Unnamed.
+	Refused map[string]uint64
 	// Damage says what was found damaged by Open, and what was done about it.
 	Damage []string
 }
@@ -101,4 +104,6 @@ const (
 	DroppedSeries    = "series-limit" // of a new series, where there are too many
 	DroppedInvalid   = "invalid"      // labels or a histogram that cannot be
 	DroppedExemplar  = "exemplar"     // an exemplar, not the sample itself
+	DroppedDisk      = "disk-limit"   // the newest samples alone take up all that metrics may
+	DroppedUnwritten = "unwritten"    // the disk did not take it
 )

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/prometheus/promql"
@@ -18,13 +19,13 @@ import (
 type Options struct {
 	// Dir is where the series are kept. It belongs to the Store alone.
 	Dir string
-	// MaxBytes bounds the disk: the oldest blocks go first. The last hours are
-	// always kept. Zero: 512 MiB.
+	// MaxBytes bounds the disk: the oldest blocks go first. Where the newest samples
+	// alone are too much, others are dropped. Zero: 512 MiB.
 	MaxBytes int64
 	// MaxAge is how long samples are kept. Zero: 15 days.
 	MaxAge time.Duration
 	// MaxSeries bounds the series in memory: samples of new ones are dropped above
-	// it. Zero: 100,000.
+	// it, and sooner of a service that has many of them. Zero: 100,000.
 	MaxSeries int
 	// MaxExemplars bounds the exemplars, which are kept in memory. Zero: 10,000.
 	MaxExemplars int
@@ -37,6 +38,9 @@ type Options struct {
 	Queries int
 	// Block is how much time one block on disk holds at least. Zero: 2 h.
 	Block time.Duration
+	// Patience is how long the clock must be behind what is kept before that is set
+	// aside: see Append. Zero: 2 minutes.
+	Patience time.Duration
 	// Now tells the time. Nil: time.Now.
 	Now func() time.Time
 	Log *slog.Logger
@@ -55,11 +59,8 @@ func (o *Options) fill() {
 	def(&o.MaxExemplars, 10_000)
 	def(&o.QuerySamples, 5_000_000)
 	def(&o.Queries, 4)
-	if o.MaxBytes == 0 {
-		o.MaxBytes = 512 << 20
-	}
-	if o.MaxAge == 0 {
-		o.MaxAge = 15 * 24 * time.Hour
+	if o.Patience == 0 {
+		o.Patience = 2 * time.Minute
 	}
 	if o.QueryTimeout == 0 {
 		o.QueryTimeout = 30 * time.Second
@@ -78,12 +79,19 @@ func (o *Options) fill() {
 // Store keeps series and answers queries about them.
 type Store struct {
 	options Options
-	db      *tsdb.DB
 	engine  *promql.Engine
-	damage  []string
 	counts  counters
 	notes   notes
+	shares  *shares
+	keep    *keeping
 	sync    syncer
+
+	swap   sync.RWMutex // held by those in use, and locked to open another database
+	db     *tsdb.DB     // under swap; nil: it could not be opened again
+	broken error        // why
+	due    atomic.Bool  // of a rewind
+	damage []string     // under swap
+
 	// slots has a place for each query that may run.
 	slots chan struct{}
 
@@ -93,22 +101,27 @@ type Store struct {
 	mu      sync.Mutex
 	closed  bool
 	using   sync.WaitGroup
+	behind  time.Time          // under mu: since when the clock is behind; zero: it is not
+	epoch   context.Context    // under mu: of the database
+	endOf   context.CancelFunc // under mu
 }
 
 // Open opens what is in a directory, or begins anew there. What is damaged is
 // repaired or set aside.
 func Open(o Options) (*Store, error) {
 	o.fill()
-	db, damage, err := openRepaired(&o)
-	if err != nil {
-		return nil, fault.New(fault.Unavailable, "the metrics cannot be opened: %w", err).At(o.Dir).
-			Fix("see that the directory can be written and its disk has space")
+	s := &Store{options: o, shares: &shares{}, keep: &keeping{dir: o.Dir, now: o.Now}, slots: make(chan struct{}, o.Queries)}
+	s.keep.set(Bounds{MaxBytes: o.MaxBytes, MaxAge: o.MaxAge})
+	var err error
+	if s.db, s.damage, err = s.openRepaired(); err != nil {
+		return nil, s.cannotOpen(err)
 	}
-	s := &Store{options: o, db: db, damage: damage, slots: make(chan struct{}, o.Queries)}
+	s.keep.bytes.Store(diskBytes(o.Dir))
 	s.sync = syncer{dir: o.Dir, dirty: make(chan struct{}, 1)}
 	s.running, s.stop = context.WithCancel(context.Background())
+	s.epoch, s.endOf = context.WithCancel(s.running)
 	s.using.Go(func() {
-		s.sync.run(s.running, func(err error) { o.Log.Warn("metrics cannot be synced", "error", err) })
+		s.sync.run(s.running, s.within, func(err error) { o.Log.Warn("metrics cannot be written", "error", err) })
 	})
 	s.engine = promql.NewEngine(promql.EngineOpts{
 		Logger:                   o.Log,
@@ -123,17 +136,31 @@ func Open(o Options) (*Store, error) {
 	return s, nil
 }
 
-func (o *Options) storage() *tsdb.Options {
+func (s *Store) cannotOpen(err error) error {
+	return fault.New(fault.Unavailable, "the metrics cannot be opened: %w", err).At(s.options.Dir).
+		Fix("see that the directory can be written and its disk has space")
+}
+
+// segmentPage is what the length of the log's segments is a multiple of.
+const segmentPage = 32 << 10
+
+func (s *Store) storage() *tsdb.Options {
+	o, b := &s.options, s.keep.bounds.Load()
 	t := tsdb.DefaultOptions()
 	t.NoLockfile = true // the daemon has a lock of its own on the whole state directory
-	t.RetentionDuration = o.MaxAge.Milliseconds()
-	t.MaxBytes = o.MaxBytes
+	t.RetentionDuration = b.MaxAge.Milliseconds()
+	t.MaxBytes = b.MaxBytes
+	t.BlocksToDelete = s.keep.delete // by the two, and others later
+	t.BlockCompactionExcludeFunc = s.keep.exclude
+	t.BlockReloadInterval = 30 * time.Second
+	t.MaxBlockChunkSegmentSize = s.keep.segment()
+	t.SeriesLifecycleCallback = s.shares
 	t.MinBlockDuration = o.Block.Milliseconds()
-	t.MaxBlockDuration = max(t.MinBlockDuration, min(o.MaxAge/10, 31*24*time.Hour).Milliseconds())
+	t.MaxBlockDuration = max(t.MinBlockDuration, min(b.MaxAge/10, 31*24*time.Hour).Milliseconds())
 	t.EnableExemplarStorage = true
 	t.MaxExemplars = int64(o.MaxExemplars)
 	// The defaults are for millions of series.
-	t.WALSegmentSize = 16 << 20
+	t.WALSegmentSize = int(max(min(16<<20, b.MaxBytes/128), 4*segmentPage) / segmentPage * segmentPage)
 	t.StripeSize = 1 << 10
 	t.HeadChunksWriteBufferSize = 128 << 10
 	t.HeadChunksWriteQueueSize = 0
@@ -152,6 +179,11 @@ func (s *Store) Close() error {
 	}
 	s.stop()
 	s.using.Wait()
+	s.swap.Lock()
+	defer s.swap.Unlock()
+	if s.db == nil {
+		return nil
+	}
 	if err := s.db.Close(); err != nil {
 		return fmt.Errorf("close the metrics: %w", err)
 	}
@@ -160,19 +192,36 @@ func (s *Store) Close() error {
 
 // use keeps the store open until done is called; ctx ends with it.
 func (s *Store) use(ctx context.Context) (context.Context, func(), error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
+	if !s.begin() {
 		return nil, nil, fault.New(fault.Unavailable, "the metrics are closed: the daemon is stopping")
 	}
-	s.using.Add(1)
+	s.swap.RLock()
+	if s.db == nil {
+		defer s.using.Done()
+		defer s.swap.RUnlock()
+		return nil, nil, s.cannotOpen(s.broken)
+	}
+	s.mu.Lock()
+	epoch := s.epoch
+	s.mu.Unlock()
 	ctx, cancel := context.WithCancel(ctx)
-	release := context.AfterFunc(s.running, cancel)
+	release := context.AfterFunc(epoch, cancel)
 	return ctx, func() {
 		release()
 		cancel()
+		s.swap.RUnlock()
 		s.using.Done()
 	}, nil
+}
+
+// begin lets Close wait; false: it does not any more.
+func (s *Store) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.using.Add(1)
+	}
+	return !s.closed
 }
 
 // Compact makes blocks of what is old enough, as the store does by itself each
@@ -188,15 +237,17 @@ func (s *Store) Compact(ctx context.Context) error {
 
 // Status says how the store stands.
 func (s *Store) Status() Status {
+	st := Status{
+		Bytes: diskBytes(s.options.Dir), Limit: s.keep.bounds.Load().MaxBytes,
+		Appended: s.counts.appended.Load(), Dropped: s.counts.dropped(), Refused: s.shares.refusals(),
+	}
 	_, done, err := s.use(context.Background())
 	if err != nil {
-		return Status{Damage: s.damage}
+		st.Damage = []string{err.Error()}
+		return st
 	}
 	defer done()
-	st := Status{
-		Series: s.db.Head().NumSeries(), Bytes: diskBytes(s.options.Dir), Damage: s.damage,
-		Appended: s.counts.appended.Load(), Dropped: s.counts.dropped(),
-	}
+	st.Series, st.Damage = s.db.Head().NumSeries(), s.damage
 	oldest, newest := int64(math.MaxInt64), int64(math.MinInt64)
 	for _, b := range s.db.Blocks() {
 		oldest, newest = min(oldest, b.MinTime()), max(newest, b.MaxTime()-1) // a block's end is exclusive

@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,8 +26,8 @@ func (y *syncer) touch() {
 	}
 }
 
-// run syncs until ctx ends. Failed is told of each error.
-func (y *syncer) run(ctx context.Context, failed func(error)) {
+// run syncs until ctx ends, and calls then each time. Failed is told of each error.
+func (y *syncer) run(ctx context.Context, then func(context.Context) error, failed func(error)) {
 	pause := time.NewTimer(0)
 	defer pause.Stop()
 	for {
@@ -40,7 +41,7 @@ func (y *syncer) run(ctx context.Context, failed func(error)) {
 			return
 		case <-y.dirty:
 		}
-		if err := y.sync(); err != nil {
+		if err := errors.Join(y.sync(), then(ctx)); err != nil {
 			failed(err)
 		}
 		pause.Reset(syncEvery)

@@ -40,6 +40,9 @@ func (r *Receiver) failureOf(ctx context.Context, err error) *failure {
 	if large, ok := errors.AsType[TooLarge](err); ok {
 		return &failure{http.StatusRequestEntityTooLarge, resourceExhausted, large.Error(), 0}
 	}
+	if encoding, ok := errors.AsType[BadEncoding](err); ok {
+		return &failure{http.StatusUnsupportedMediaType, unimplemented, encoding.Error(), 0}
+	}
 	switch {
 	case fault.CodeOf(err) == fault.Invalid:
 		return &failure{http.StatusBadRequest, invalidArgument, err.Error(), 0}

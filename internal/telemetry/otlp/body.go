@@ -2,12 +2,9 @@ package otlp
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
-	"strings"
 	"sync"
 
 	"github.com/klauspost/compress/gzip"
@@ -29,26 +26,6 @@ func formOf(h http.Header) (form, *failure) {
 	return text, &failure{status: http.StatusUnsupportedMediaType, code: unimplemented, message: fmt.Sprintf("the Content-Type is %q; send application/x-protobuf or application/json", media)}
 }
 
-// ReadBody reads a request to its end, and decompresses it. What is longer than
-// MaxBody is an error, before and after.
-func ReadBody(q *http.Request) ([]byte, error) {
-	if q.ContentLength > MaxBody {
-		return nil, errLarge
-	}
-	body, err := readAll(q.Body, int(q.ContentLength))
-	if err != nil {
-		return nil, err
-	}
-	switch encoding := strings.ToLower(strings.TrimSpace(q.Header.Get("Content-Encoding"))); encoding {
-	case "", "identity":
-		return body, nil
-	case "gzip":
-		return unzip(body)
-	default:
-		return nil, BadEncoding(encoding)
-	}
-}
-
 // BadEncoding is an error: the compression of a body that nobody reads here.
 type BadEncoding string
 
@@ -57,9 +34,14 @@ func (e BadEncoding) Error() string {
 	return fmt.Sprintf("the Content-Encoding is %q; send gzip, or none", string(e))
 }
 
+// gzipName is the compression that all senders know.
+const gzipName = "gzip"
+
 var unzippers sync.Pool
 
-func unzip(body []byte) ([]byte, error) {
+// unzip decompresses a body, whose room it gives back.
+func (s *Share) unzip(body []byte) ([]byte, error) {
+	defer s.give(cap(body))
 	from := bytes.NewReader(body)
 	z, ok := unzippers.Get().(*gzip.Reader)
 	var err error
@@ -72,29 +54,9 @@ func unzip(body []byte) ([]byte, error) {
 		return nil, fault.New(fault.Invalid, "the body is not gzip: %w", err)
 	}
 	defer unzippers.Put(z)
-	out, err := readAll(z, 4*len(body))
-	if err != nil && !errors.As(err, new(TooLarge)) {
+	out, err := s.readAll(z, 4*len(body))
+	if err != nil && fault.CodeOf(err) == fault.Invalid {
 		err = fault.New(fault.Invalid, "the body is not gzip as a whole: %w", err)
 	}
 	return out, err
-}
-
-// readAll reads MaxBody at most. The size is a guess.
-func readAll(r io.Reader, size int) ([]byte, error) {
-	const spare = 512 // so that a right guess need not grow to find the end
-	b := make([]byte, 0, min(max(size, 0), 1<<20)+spare)
-	for {
-		n, err := r.Read(b[len(b):cap(b)])
-		b = b[:len(b)+n]
-		switch {
-		case len(b) > MaxBody:
-			return nil, errLarge
-		case err == io.EOF:
-			return b, nil
-		case err != nil:
-			return nil, fault.New(fault.Invalid, "the body did not come to its end: %w", err)
-		case len(b) == cap(b):
-			b = append(b, 0)[:len(b)]
-		}
-	}
 }

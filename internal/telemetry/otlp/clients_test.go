@@ -16,14 +16,15 @@ import (
 var clients = []struct {
 	name, protocol string
 	program, file  string
+	deltas         bool
 }{
-	{"Go by HTTP", "http/protobuf", "sdk", ""},
-	{"Go by gRPC", "grpc", "sdk", ""},
-	{"Python by HTTP", "http/protobuf", "python/bin/python", "../../tools/otel/sdk.py"},
-	{"Python by gRPC", "grpc", "python/bin/python", "../../tools/otel/sdk.py"},
-	{"Node by HTTP", "http/protobuf", "node", "sdk.mjs"},
-	{"Node by JSON", "http/json", "node", "sdk.mjs"},
-	{"Node by gRPC", "grpc", "node", "sdk.mjs"},
+	{"Go by HTTP", "http/protobuf", "sdk", "", false},
+	{"Go by gRPC, deltas", "grpc", "sdk", "", true},
+	{"Python by HTTP, deltas", "http/protobuf", "python/bin/python", "../../tools/otel/sdk.py", true},
+	{"Python by gRPC", "grpc", "python/bin/python", "../../tools/otel/sdk.py", false},
+	{"Node by HTTP, deltas", "http/protobuf", "node", "sdk.mjs", true},
+	{"Node by JSON", "http/json", "node", "sdk.mjs", false},
+	{"Node by gRPC", "grpc", "node", "sdk.mjs", false},
 }
 
 // TestClients: the SDKs send what they send to any collector, told by the variables
@@ -47,7 +48,8 @@ func TestClients(t *testing.T) {
 				t.Skip("skipped: the SDK is not in bin/otel: run make otel-clients")
 			}
 			s := &sink{}
-			addr := listening(t, s)
+			r := newReceiver(s)
+			addr := serving(t, r)
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()
 			var args []string
@@ -58,10 +60,16 @@ func TestClients(t *testing.T) {
 			cmd.Dir = dir
 			cmd.Env = append(os.Environ(), "OTEL_EXPORTER_OTLP_ENDPOINT=http://"+addr, "OTEL_EXPORTER_OTLP_PROTOCOL="+c.protocol,
 				"OTEL_SERVICE_NAME=order", "OTEL_RESOURCE_ATTRIBUTES=service.instance.id=order-3,banyan.revision=abc")
+			if c.deltas {
+				cmd.Env = append(cmd.Env, "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=delta")
+			}
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%v\n%s", err, out)
 			}
 			s.check(t)
+			if summed := len(r.sums.of) > 1; summed != c.deltas {
+				t.Errorf("%d metrics came with delta temporality", len(r.sums.of))
+			}
 		})
 	}
 }

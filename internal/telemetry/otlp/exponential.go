@@ -17,7 +17,7 @@ const (
 // Prometheus has it.
 const defaultZero = 1e-128
 
-func (m *metricReader) exponentials(in pmetric.Metric, points pmetric.ExponentialHistogramDataPointSlice) {
+func (m *metricReader) exponentials(in pmetric.Metric, points pmetric.ExponentialHistogramDataPointSlice, delta bool) {
 	f := m.family(in, otlptranslator.MetricTypeExponentialHistogram, points.Len())
 	if f == nil {
 		return
@@ -29,6 +29,12 @@ func (m *metricReader) exponentials(in pmetric.Metric, points pmetric.Exponentia
 			continue
 		}
 		s, ok := m.sample(f, p)
+		if ok && delta {
+			ok = m.summed(&s, p, func(key string, of interval) (start int64, why string) {
+				h, start, why = m.sums.exponential(key, of, h, m.now)
+				return start, why
+			})
+		}
 		if !ok {
 			continue
 		}
@@ -64,7 +70,7 @@ func exponential(p pmetric.ExponentialHistogramDataPoint) *Histogram {
 	if p.HasSum() {
 		h.Sum = p.Sum()
 	}
-	if h.ZeroThreshold <= 0 {
+	if !(h.ZeroThreshold > 0) { // it may be NaN
 		h.ZeroThreshold = defaultZero
 	}
 	return h

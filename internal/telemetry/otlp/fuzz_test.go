@@ -77,7 +77,7 @@ func FuzzMetrics(f *testing.F) {
 	j, _ := (&pmetric.JSONMarshaler{}).MarshalMetrics(someMetrics())
 	seed(f, encodeMetrics(f, someMetrics()), j)
 	f.Fuzz(func(t *testing.T, isText bool, body []byte) {
-		samples, _, _ := readMetrics(formFor(isText), body, "order")
+		samples, _, _ := newReceiver(&sink{}).readMetrics(formFor(isText), body, "order")
 		for i := range samples {
 			s := &samples[i]
 			if s.Family == nil || s.Name == "" || s.Time <= 0 || s.Start > s.Time {

@@ -13,7 +13,7 @@ import (
 const maxBuckets = 1000
 
 // histograms become the series that Prometheus' classic histograms have.
-func (m *metricReader) histograms(in pmetric.Metric, points pmetric.HistogramDataPointSlice) {
+func (m *metricReader) histograms(in pmetric.Metric, points pmetric.HistogramDataPointSlice, delta bool) {
 	f := m.family(in, otlptranslator.MetricTypeHistogram, points.Len())
 	if f == nil {
 		return
@@ -25,6 +25,9 @@ func (m *metricReader) histograms(in pmetric.Metric, points pmetric.HistogramDat
 			continue
 		}
 		s, ok := m.sample(f, p)
+		if ok && delta {
+			ok = m.summed(&s, p, func(key string, of interval) (int64, string) { return m.sums.histogram(key, of, p, m.now) })
+		}
 		if !ok {
 			continue
 		}

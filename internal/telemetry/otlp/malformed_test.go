@@ -2,7 +2,10 @@ package otlp
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -90,12 +93,65 @@ func TestMalformed(t *testing.T) {
 			if w.Code != 400 || !strings.Contains(w.Body.String(), c.want) {
 				t.Errorf("%d %s, want %s", w.Code, w.Body, c.want)
 			}
+			if code := procedureCode(t, formFor(c.text), c.body); code != "invalid_argument" {
+				t.Errorf("a procedure answers %s", code)
+			}
 			for _, path := range []string{"/v1/logs", "/v1/metrics"} { // whatever it is there
 				if w := post(t, &sink{}, path, formFor(c.text).mediaType(), c.body); w.Code != 200 && w.Code != 400 {
 					t.Errorf("%s: %d %s", path, w.Code, w.Body)
 				}
 			}
 		})
+	}
+}
+
+// procedureCode is what Connect's protocol answers of a body that is gRPC's too.
+func procedureCode(t *testing.T, f form, body []byte) string {
+	t.Helper()
+	q := httptest.NewRequestWithContext(t.Context(), http.MethodPost, kinds[0].procedure, bytes.NewReader(body))
+	q.Header.Set("Content-Type", "application/"+codec{f}.Name())
+	w := httptest.NewRecorder()
+	newReceiver(&sink{}).ServeFrom(w, q, "order")
+	var answer struct{ Code string }
+	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
+		t.Fatal(err, w.Body)
+	}
+	return answer.Code
+}
+
+// partly are requests of which a record is not taken, and why. The others are.
+var partly = []struct {
+	name, members, want string
+}{
+	{"no trace_id", `"spanId":"0102030405060708","startTimeUnixNano":"1"`, "no trace_id"},
+	{"a trace_id of zeros", `"traceId":"00000000000000000000000000000000","spanId":"0102030405060708","startTimeUnixNano":"1"`, "no trace_id"},
+	{"no span_id", `"traceId":"0102030405060708090a0b0c0d0e0f10","startTimeUnixNano":"1"`, "no span_id"},
+	{"no time", `"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"0102030405060708"`, "neither"},
+	{"a time too far", goodMembers + `,"endTimeUnixNano":"18446744073709551615"`, "2262"},
+	{"an end before the start", goodMembers + `,"endTimeUnixNano":"5"`, ""},
+	{"an event of another time", goodMembers + `,"events":[{"timeUnixNano":"18446744073709551615","name":"x"}]`, ""},
+	{"a kind that is none", goodMembers + `,"kind":99,"status":{"code":99}`, ""},
+	{"a link to nowhere", goodMembers + `,"links":[{}]`, ""},
+}
+
+// TestPartly: well-formed requests with records that make no sense.
+func TestPartly(t *testing.T) {
+	for _, c := range partly {
+		body := fmt.Appendf(nil, `{"resourceSpans":[{"scopeSpans":[{"spans":[{%s},{%s}]}]}]}`, c.members, goodMembers)
+		s := &sink{}
+		w := post(t, s, "/v1/traces", jsonType, body)
+		want := 2
+		if c.want != "" {
+			want = 1
+		}
+		if w.Code != http.StatusOK || len(s.spans) != want || (c.want == "") != (w.Body.String() == "{}") || !strings.Contains(w.Body.String(), c.want) {
+			t.Errorf("%s: %d %s, %d spans", c.name, w.Code, w.Body, len(s.spans))
+		}
+		for i := range s.spans {
+			if s.spans[i].End < s.spans[i].Start {
+				t.Errorf("%s: %+v", c.name, s.spans[i])
+			}
+		}
 	}
 }
 

@@ -1,6 +1,8 @@
 package otlp
 
 import (
+	"time"
+
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
@@ -9,12 +11,17 @@ import (
 
 // Why data points are not taken.
 const (
-	whyDelta = "it has delta temporality; set OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=cumulative, which is OpenTelemetry's default"
+	whyKind  = "it says neither that it is cumulative nor that it is a delta"
 	whyName  = "its metric has no name that Prometheus can have"
 	whyEmpty = "its metric has no data"
 	whyTime  = "its time is missing, or after the year 2262"
 	whyShape = "its buckets do not fit its bounds"
 	whyScale = "its buckets are more, or wider, than a native histogram's can be"
+
+	whyOverlap = "it is of a time that another point of its series is of, or that was before that; " +
+		"processes that share a service.instance.id cannot send deltas"
+	whySums = "there are too many series of delta temporality; set OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE=cumulative, " +
+		"which is OpenTelemetry's default"
 )
 
 // metricReader turns the metrics of a request into samples.
@@ -23,8 +30,12 @@ type metricReader struct {
 	samples  []Sample
 	no       refusals
 
+	sums *sums
+	now  time.Time
+
 	base    []Label // of the resource
 	scratch []pair
+	key     []byte
 }
 
 // familyKey is what a family is made of.
@@ -35,12 +46,12 @@ type familyKey struct {
 
 // readMetrics decodes a request. Samples without a time are refused, not of now:
 // their order would be that of the network.
-func readMetrics(f form, body []byte, from string) ([]Sample, refusals, error) {
+func (r *Receiver) readMetrics(f form, body []byte, from string) ([]Sample, refusals, error) {
 	all, err := f.metrics(body)
 	if err != nil {
 		return nil, refusals{}, err
 	}
-	m := &metricReader{families: map[familyKey]*Family{}, samples: make([]Sample, 0, all.DataPointCount())}
+	m := &metricReader{families: map[familyKey]*Family{}, samples: make([]Sample, 0, all.DataPointCount()), sums: r.sums, now: r.now()}
 	for _, rm := range all.ResourceMetrics().All() {
 		attrs := rm.Resource().Attributes()
 		m.resource(attrs, from)
@@ -64,36 +75,69 @@ func readMetrics(f form, body []byte, from string) ([]Sample, refusals, error) {
 func (m *metricReader) metric(in pmetric.Metric) {
 	switch in.Type() {
 	case pmetric.MetricTypeGauge:
-		m.numbers(in, in.Gauge().DataPoints(), otlptranslator.MetricTypeGauge)
+		m.numbers(in, in.Gauge().DataPoints(), otlptranslator.MetricTypeGauge, false)
 	case pmetric.MetricTypeSum:
-		sum := in.Sum()
-		switch {
-		case sum.AggregationTemporality() != pmetric.AggregationTemporalityCumulative:
-			m.refuse(sum.DataPoints().Len(), whyDelta)
-		case sum.IsMonotonic():
-			m.numbers(in, sum.DataPoints(), otlptranslator.MetricTypeMonotonicCounter)
-		default:
-			m.numbers(in, sum.DataPoints(), otlptranslator.MetricTypeNonMonotonicCounter)
+		sum, typ := in.Sum(), otlptranslator.MetricType(otlptranslator.MetricTypeNonMonotonicCounter)
+		if sum.IsMonotonic() {
+			typ = otlptranslator.MetricTypeMonotonicCounter
+		}
+		if delta, ok := m.isDelta(sum.AggregationTemporality(), sum.DataPoints().Len()); ok {
+			m.numbers(in, sum.DataPoints(), typ, delta)
 		}
 	case pmetric.MetricTypeHistogram:
 		h := in.Histogram()
-		if h.AggregationTemporality() != pmetric.AggregationTemporalityCumulative {
-			m.refuse(h.DataPoints().Len(), whyDelta)
-			return
+		if delta, ok := m.isDelta(h.AggregationTemporality(), h.DataPoints().Len()); ok {
+			m.histograms(in, h.DataPoints(), delta)
 		}
-		m.histograms(in, h.DataPoints())
 	case pmetric.MetricTypeExponentialHistogram:
 		h := in.ExponentialHistogram()
-		if h.AggregationTemporality() != pmetric.AggregationTemporalityCumulative {
-			m.refuse(h.DataPoints().Len(), whyDelta)
-			return
+		if delta, ok := m.isDelta(h.AggregationTemporality(), h.DataPoints().Len()); ok {
+			m.exponentials(in, h.DataPoints(), delta)
 		}
-		m.exponentials(in, h.DataPoints())
 	case pmetric.MetricTypeSummary:
 		m.summaries(in, in.Summary().DataPoints())
 	case pmetric.MetricTypeEmpty:
 		m.refuse(1, whyEmpty)
 	}
+}
+
+// isDelta tells which of the two a temporality is; not ok: neither, and the points are refused.
+func (m *metricReader) isDelta(t pmetric.AggregationTemporality, points int) (delta, ok bool) {
+	switch t {
+	case pmetric.AggregationTemporalityCumulative:
+		return false, true
+	case pmetric.AggregationTemporalityDelta:
+		return true, true
+	case pmetric.AggregationTemporalityUnspecified:
+	}
+	m.refuse(points, whyKind)
+	return false, false
+}
+
+// summed has a point of delta temporality become its series' sum, which add does;
+// false: it is refused.
+func (m *metricReader) summed(s *Sample, p point, add func(key string, of interval) (start int64, why string)) bool {
+	m.key = append(append(m.key[:0], s.Name...), 0)
+	for _, l := range s.Labels {
+		m.key = append(append(append(append(m.key, l.Name...), 0), l.Value...), 0)
+	}
+	if p.Flags().NoRecordedValue() {
+		m.sums.end(string(m.key))
+		return true
+	}
+	of := interval{to: s.Time}
+	if from, ok := nanos(p.StartTimestamp()); ok && from < s.Time {
+		of.from = from
+	}
+	start, why := add(string(m.key), of)
+	if why != "" {
+		m.no.add(why)
+		return false
+	}
+	if s.Family.Type != Gauge {
+		s.Start = start
+	}
+	return true
 }
 
 func (m *metricReader) refuse(n int, why string) {
@@ -148,13 +192,16 @@ func (m *metricReader) sample(f *Family, p point) (Sample, bool) {
 	return s, true
 }
 
-func (m *metricReader) numbers(in pmetric.Metric, points pmetric.NumberDataPointSlice, typ otlptranslator.MetricType) {
+func (m *metricReader) numbers(in pmetric.Metric, points pmetric.NumberDataPointSlice, typ otlptranslator.MetricType, delta bool) {
 	f := m.family(in, typ, points.Len())
 	if f == nil {
 		return
 	}
 	for _, p := range points.All() {
 		s, ok := m.sample(f, p)
+		if ok && delta {
+			ok = m.summed(&s, p, func(key string, of interval) (int64, string) { return m.sums.number(key, of, p, m.now) })
+		}
 		if !ok {
 			continue
 		}

@@ -151,8 +151,8 @@ func TestRejectedPoints(t *testing.T) {
 		return m.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(i)
 	}
 	for why, spoil := range map[string]func(pmetric.Metrics){
-		whyDelta: func(m pmetric.Metrics) {
-			metric(m, 1).Sum().SetAggregationTemporality(pmetric.AggregationTemporalityDelta)
+		whyKind: func(m pmetric.Metrics) {
+			metric(m, 1).Sum().SetAggregationTemporality(pmetric.AggregationTemporalityUnspecified)
 		},
 		whyTime:  func(m pmetric.Metrics) { metric(m, 0).Gauge().DataPoints().At(0).SetTimestamp(0) },
 		whyName:  func(m pmetric.Metrics) { metric(m, 0).SetName("??"); metric(m, 0).SetUnit("") },
@@ -162,7 +162,7 @@ func TestRejectedPoints(t *testing.T) {
 	} {
 		m := someMetrics()
 		spoil(m)
-		_, no, err := readMetrics(binary, encodeMetrics(t, m), "order")
+		_, no, err := newReceiver(&sink{}).readMetrics(binary, encodeMetrics(t, m), "order")
 		if err != nil || no.count != 1 || no.why != why {
 			t.Errorf("%+v, %v; want %s", no, err, why)
 		}
@@ -179,7 +179,7 @@ func TestEnded(t *testing.T) {
 	list.At(2).Histogram().DataPoints().At(0).SetFlags(none)
 	list.At(3).ExponentialHistogram().DataPoints().At(0).SetFlags(none)
 	list.At(4).Summary().DataPoints().At(0).SetFlags(none)
-	samples, no, err := readMetrics(binary, encodeMetrics(t, m), "order")
+	samples, no, err := newReceiver(&sink{}).readMetrics(binary, encodeMetrics(t, m), "order")
 	if err != nil || no.count != 0 {
 		t.Fatal(no, err)
 	}

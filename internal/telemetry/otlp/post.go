@@ -1,9 +1,6 @@
 package otlp
 
-import (
-	"errors"
-	"net/http"
-)
+import "net/http"
 
 // post answers a request of OTLP/HTTP.
 func (r *Receiver) post(w http.ResponseWriter, q *http.Request, k *kind) {
@@ -17,12 +14,10 @@ func (r *Receiver) post(w http.ResponseWriter, q *http.Request, k *kind) {
 		fail(w, as, bad)
 		return
 	}
-	body, err := ReadBody(q)
-	if e, ok := errors.AsType[BadEncoding](err); ok {
-		fail(w, as, &failure{status: http.StatusUnsupportedMediaType, code: unimplemented, message: e.Error()})
-		return
-	}
+	share := r.room.Enter()
+	defer share.Leave()
 	var no refusals
+	body, err := share.Read(q)
 	if err == nil {
 		no, err = k.take(q.Context(), r, as, body)
 	}

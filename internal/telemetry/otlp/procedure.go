@@ -63,8 +63,19 @@ func (r *Receiver) procedure(k *kind) http.Handler {
 		}
 		return connect.NewResponse(&message{body: k.success(q.Msg.as, &no)}), nil
 	}
-	return connect.NewUnaryHandler(k.procedure, export,
+	handler := connect.NewUnaryHandler(k.procedure, export,
 		connect.WithCodec(codec{binary}), connect.WithCodec(codec{text}), connect.WithReadMaxBytes(MaxBody))
+	failures := connect.NewErrorWriter()
+	return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		share := r.room.Enter()
+		defer share.Leave()
+		read, err := share.unpack(q)
+		if err != nil {
+			_ = failures.Write(w, q, r.failureOf(q.Context(), err).rpc()) // the sender is gone, or it gets it
+			return
+		}
+		handler.ServeHTTP(w, read)
+	})
 }
 
 // rpc is a failure with RetryInfo if trying again helps: senders retry no other.

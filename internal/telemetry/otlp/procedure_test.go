@@ -26,13 +26,18 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // listening serves a sink at an address of its own, until the test ends.
 func listening(t *testing.T, s Sink) string {
 	t.Helper()
+	return serving(t, newReceiver(s))
+}
+
+func serving(t *testing.T, r *Receiver) string {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- serve(ctx, l, newReceiver(s), slog.New(slog.DiscardHandler)) }()
+	go func() { ended <- serve(ctx, l, r, slog.New(slog.DiscardHandler)) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-ended; !errors.Is(err, context.Canceled) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"runtime"
 	"time"
 
 	"github.com/banyanrun/banyan/internal/fault"
@@ -20,14 +19,14 @@ type Receiver struct {
 	log  *slog.Logger
 	now  func() time.Time
 	mux  *http.ServeMux
-	// gate bounds how many requests are decoded at once, and what that takes of
-	// memory. Nobody waits for anything else between its two ends.
-	gate chan struct{}
+	room *Room
+	sums *sums // of what comes with delta temporality
 }
 
-// New makes a Receiver that hands what it reads to sink.
-func New(sink Sink, log *slog.Logger) *Receiver {
-	r := &Receiver{sink: sink, log: log, now: time.Now, mux: http.NewServeMux(), gate: make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))}
+// New makes a Receiver that hands what it reads to sink. It takes no more memory than
+// there is in room.
+func New(sink Sink, room *Room, log *slog.Logger) *Receiver {
+	r := &Receiver{sink: sink, log: log, now: time.Now, mux: http.NewServeMux(), room: room, sums: newSums(sumsMost)}
 	for i := range kinds {
 		k := &kinds[i]
 		r.mux.HandleFunc(k.path, func(w http.ResponseWriter, q *http.Request) { r.post(w, q, k) })
@@ -67,16 +66,11 @@ var kinds = [...]kind{
 	{"/v1/metrics", "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", "data points", "rejectedDataPoints", takeMetrics},
 }
 
-// gated reads a request within the gate, which is left also by a panic.
-func gated[T any](r *Receiver, read func() ([]T, refusals, error)) ([]T, refusals, error) {
-	r.gate <- struct{}{}
-	defer func() { <-r.gate }()
-	return read()
-}
-
 func takeTraces(ctx context.Context, r *Receiver, f form, body []byte) (refusals, error) {
 	from := fromOf(ctx)
-	spans, no, err := gated(r, func() ([]signal.Span, refusals, error) { return readSpans(f, body, from) })
+	var spans []signal.Span
+	var no refusals
+	err := r.room.Decode(func() (err error) { spans, no, err = readSpans(f, body, from); return err })
 	if err != nil || len(spans) == 0 {
 		return no, malformed(err)
 	}
@@ -85,7 +79,9 @@ func takeTraces(ctx context.Context, r *Receiver, f form, body []byte) (refusals
 
 func takeLogs(ctx context.Context, r *Receiver, f form, body []byte) (refusals, error) {
 	from := fromOf(ctx)
-	logs, no, err := gated(r, func() ([]signal.Log, refusals, error) { return readLogs(f, body, from, r.now().UnixNano()) })
+	var logs []signal.Log
+	var no refusals
+	err := r.room.Decode(func() (err error) { logs, no, err = readLogs(f, body, from, r.now().UnixNano()); return err })
 	if err != nil || len(logs) == 0 {
 		return no, malformed(err)
 	}
@@ -94,7 +90,9 @@ func takeLogs(ctx context.Context, r *Receiver, f form, body []byte) (refusals, 
 
 func takeMetrics(ctx context.Context, r *Receiver, f form, body []byte) (refusals, error) {
 	from := fromOf(ctx)
-	samples, no, err := gated(r, func() ([]Sample, refusals, error) { return readMetrics(f, body, from) })
+	var samples []Sample
+	var no refusals
+	err := r.room.Decode(func() (err error) { samples, no, err = r.readMetrics(f, body, from); return err })
 	if err != nil || len(samples) == 0 {
 		return no, malformed(err)
 	}

@@ -46,7 +46,7 @@ func (s *sink) Metrics(_ context.Context, from string, samples []Sample) error {
 	return s.err
 }
 
-func newReceiver(s Sink) *Receiver { return New(s, slog.New(slog.DiscardHandler)) }
+func newReceiver(s Sink) *Receiver { return New(s, NewRoom(0), slog.New(slog.DiscardHandler)) }
 
 // post sends a request as the service order does.
 func post(tb testing.TB, s Sink, path, media string, body []byte, header ...string) *httptest.ResponseRecorder {

@@ -24,6 +24,7 @@ var (
 	timeout   = kind{"timeout", http.StatusServiceUnavailable}
 	internal  = kind{"internal", http.StatusInternalServerError}
 	notFound  = kind{"not_found", http.StatusNotFound}
+	badMethod = kind{"bad_data", http.StatusMethodNotAllowed}
 	closed    = kind{"unavailable", http.StatusServiceUnavailable}
 )
 
@@ -117,7 +118,15 @@ func (a *api) handler(answer func(*http.Request) (any, *notes, error)) http.Hand
 	})
 }
 
-func (a *api) fail(w http.ResponseWriter, r *http.Request, f *failure) {
+func (a *api) fail(w http.ResponseWriter, r *http.Request, f *failure) { a.sent(r, f.send(w)) }
+
+// Fail answers a request that cannot be handed to a handler of New, in the form that
+// clients of the API read.
+func Fail(w http.ResponseWriter, err error) {
+	_ = failureOf("", err).send(w) // the client is gone
+}
+
+func (f *failure) send(w http.ResponseWriter) error {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(f.kind.status)
 	out := encoder{w: bufio.NewWriter(w)}
@@ -126,7 +135,7 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request, f *failure) {
 	out.raw(`,"error":`)
 	out.value(f.message)
 	out.raw("}")
-	a.sent(r, out.end())
+	return out.end()
 }
 
 // sent notes that an answer did not get through: the client is gone, usually.

@@ -69,6 +69,11 @@ func New(o Options) http.Handler {
 	}
 	get := func(path string, answer func(*http.Request) (any, *notes, error)) {
 		mux.Handle("GET "+path, a.handler(answer))
+		// Grafana asks by POST first, and by GET only if it is told so.
+		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Allow", "GET, HEAD")
+			a.fail(w, r, &failure{kind: badMethod, message: "Method Not Allowed"})
+		})
 	}
 	both("/api/v1/query", a.query)
 	both("/api/v1/query_range", a.queryRange)

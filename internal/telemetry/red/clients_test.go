@@ -18,7 +18,7 @@ func TestPeersAreForgotten(t *testing.T) {
 	if len(c.Samples(now)) == 0 || len(c.Samples(now.Add(59*time.Minute))) == 0 {
 		t.Error("a peer is forgotten too soon")
 	}
-	if n := len(c.Samples(now.Add(time.Hour))); n != 0 || len(c.peers) != 0 {
+	if n := len(c.Samples(now.Add(time.Hour))); n != 0 || len(c.tallies.of) != 0 {
 		t.Error("a peer stays")
 	}
 }

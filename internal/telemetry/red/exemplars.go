@@ -1,7 +1,7 @@
 package red
 
 import (
-	"encoding/hex"
+	"maps"
 	"sync"
 	"time"
 
@@ -39,11 +39,27 @@ func (x *Exemplars) Add(spans []account.Span) {
 		s := &spans[i]
 		h := hop{s.Caller, s.Callee, s.Route, s.Revision}
 		was, known := x.of[h]
-		if known && (was.failed && !s.Failed || was.failed == s.Failed && was.duration >= s.Duration) || !known && len(x.of) >= cacheMost {
+		if !known && len(x.of) >= cacheMost {
 			continue
 		}
-		x.of[h] = example{trace: s.Trace, span: s.ID, end: s.Start + int64(s.Duration), duration: s.Duration, failed: s.Failed}
+		was.see(example{trace: s.Trace, span: s.ID, end: s.Start + int64(s.Duration), duration: s.Duration, failed: s.Failed})
+		x.of[h] = was
 	}
+}
+
+// exampleAge is how long an example waits for its hop to be looked at.
+const exampleAge = time.Minute
+
+// forget drops those that nobody took, such as of a route that is gone: they would be in
+// the way of others.
+func (x *Exemplars) forget(now time.Time) {
+	if x == nil {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	before := now.Add(-exampleAge).UnixNano()
+	maps.DeleteFunc(x.of, func(_ hop, e example) bool { return e.end < before })
 }
 
 // take returns a hop's and forgets it; nil: there is none.
@@ -58,8 +74,5 @@ func (x *Exemplars) take(h hop) *metrics.Exemplar {
 		return nil
 	}
 	delete(x.of, h)
-	return &metrics.Exemplar{
-		Labels: metrics.Labels{{Name: "span_id", Value: hex.EncodeToString(e.span[:])}, {Name: "trace_id", Value: hex.EncodeToString(e.trace[:])}},
-		Value:  e.duration.Seconds(), Time: time.Unix(0, e.end).UnixMilli(),
-	}
+	return e.exemplar()
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -149,6 +150,25 @@ func TestExemplars(t *testing.T) {
 	}
 }
 
+// What nobody took, as its hop is not counted, is in nobody's way for long.
+func TestExemplarsAreForgotten(t *testing.T) {
+	var x Exemplars
+	var d Deriver
+	for i := range cacheMost {
+		x.Add([]account.Span{{Caller: "a", Callee: strconv.Itoa(i), Start: begin.UnixNano()}})
+	}
+	d.Samples(&account.Snapshot{Since: begin, Taken: begin.Add(2 * time.Second)}, &x)
+	if len(x.of) != cacheMost {
+		t.Fatalf("%d are left of those of now", len(x.of))
+	}
+	later := begin.Add(2 * time.Minute)
+	d.Samples(&account.Snapshot{Since: begin, Taken: later}, &x)
+	x.Add([]account.Span{{Caller: "a", Callee: "new", Start: later.UnixNano()}})
+	if x.take(hop{caller: "a", callee: "new"}) == nil {
+		t.Error("old ones are in the way of a new one")
+	}
+}
+
 func TestSpans(t *testing.T) {
 	from := account.Span{
 		Trace: [16]byte{1}, ID: [8]byte{2}, Caller: "gateway", Callee: "order", Route: "/orders", Method: "POST", Instance: "order-1",
@@ -200,6 +220,11 @@ func TestClients(t *testing.T) {
 		span(signal.KindClient, "server.address", "127.0.0.1"),
 		span(signal.KindServer, "db.system", "postgresql"),
 		span(signal.KindClient),
+		span(signal.KindConsumer, "messaging.system", "kafka", "messaging.destination.name", "b"),
+		span(signal.KindProducer, "messaging.system", "banyan", "messaging.destination.name", "c"),
+		span(signal.KindClient, "peer.service", "Bank"),
+		span(signal.KindClient, "peer.service", "payment", "network.peer.address", "127.0.0.1"),
+		span(signal.KindClient, "server.address", "payment.localhost"),
 	})
 	got := c.Samples(begin.Add(time.Second))
 	var peers []string
@@ -209,7 +234,7 @@ func TestClients(t *testing.T) {
 		}
 	}
 	slices.Sort(peers)
-	want := []string{"database postgresql/orders", "database redis/cache.example", "messaging kafka/a", "outside api.bank.example"}
+	want := []string{"consumer kafka/b", "database postgresql/orders", "database redis/cache.example", "messaging kafka/a", "outside api.bank.example", "outside bank"}
 	if !slices.Equal(peers, want) {
 		t.Errorf("%q", peers)
 	}

@@ -45,6 +45,9 @@ func Families() map[string]metrics.Metadata {
 		ClientCalls:     {Type: "counter", Help: "Calls to databases, message brokers and hosts outside of the app, by services' own spans."},
 		ClientErrors:    {Type: "counter", Help: "Such calls that failed."},
 		ClientDurations: {Type: "histogram", Unit: "seconds", Help: "How long such calls took."},
+
+		SpanDurations: {Type: "histogram", Unit: "seconds", Help: "How long what services' own spans of requests, calls and messages are of took."},
+		SpansFolded:   {Type: "counter", Help: "Spans whose name, or service, is not told apart: there are too many."},
 	}
 }
 
@@ -94,6 +97,7 @@ func (d *Deriver) Samples(s *account.Snapshot, exemplars *Exemplars) []metrics.S
 		d.out = append(d.out, d.sample(metrics.Named(Refusals, "kind", kind), float64(n)))
 	}
 	d.forget()
+	exemplars.forget(s.Taken)
 	d.last = d.now
 	return d.out
 }

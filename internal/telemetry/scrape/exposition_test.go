@@ -78,6 +78,19 @@ s_sum 1
 	}
 }
 
+// Labels that the target has are moved out of the way, also of those that are there.
+func TestExportedLabels(t *testing.T) {
+	got, err := read(`up{instance="a",exported_instance="b",service="c",exported_service="",x="y"} 1
+`, false)
+	const want = `0 up exported_exported_instance="a" exported_instance="b" exported_service="c" x="y" 1`
+	if err != nil || got != want {
+		t.Errorf("%v\n%s\nwant\n%s", err, got, want)
+	}
+	if _, err := read(`up{instance="a",instance="b"} 1`+"\n", false); err == nil {
+		t.Error("a label that is there twice is taken")
+	}
+}
+
 func TestOpenMetrics(t *testing.T) {
 	got, err := read(`# TYPE foo counter
 # UNIT foo seconds

@@ -87,7 +87,8 @@ func isName(s string, metric bool) bool {
 }
 
 // with joins the labels of the target and of a sample. Of two of one name the
-// target's counts, and the sample's is exported_….
+// target's counts, and the sample's is exported_…, as often as it takes for a name that
+// neither of them has, as Prometheus has it.
 func with(base, labels []otlp.Label) ([]otlp.Label, error) {
 	list := make([]otlp.Label, 0, len(base)+len(labels))
 	list = append(list, base...)
@@ -95,8 +96,10 @@ func with(base, labels []otlp.Label) ([]otlp.Label, error) {
 		if l.Value == "" {
 			continue
 		}
-		if slices.ContainsFunc(base, func(b otlp.Label) bool { return b.Name == l.Name }) {
-			l.Name = "exported_" + l.Name
+		if has(base, l.Name) {
+			for l.Name = exported + l.Name; has(base, l.Name) || has(labels, l.Name); {
+				l.Name = exported + l.Name
+			}
 		}
 		if l.Name == "le" || l.Name == "quantile" {
 			l.Value = bound(l.Value)
@@ -110,6 +113,13 @@ func with(base, labels []otlp.Label) ([]otlp.Label, error) {
 		}
 	}
 	return list, nil
+}
+
+// exported is what the name of a label begins with that the target has, too.
+const exported = "exported_"
+
+func has(labels []otlp.Label, name string) bool {
+	return slices.ContainsFunc(labels, func(l otlp.Label) bool { return l.Name == name && l.Value != "" })
 }
 
 // bound writes a bound in the one way of OpenMetrics: 1.0, not 1.

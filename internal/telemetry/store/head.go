@@ -23,15 +23,17 @@ func newHead(kind block.Kind, number uint64, w *wal) *head {
 }
 
 // add adds records, and notes whether there are as many as there should be.
-func (h *head) add(o *Options, fill func(*block.Builder)) {
+func (h *head) add(s *shelf, fill func(*block.Builder)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	fill(h.b)
+	now, most := s.Now(), s.bounds.Load().headBytes
+	h.b.TakenIn(now.UnixNano())
 	if h.began.IsZero() && h.b.Len() > 0 {
-		h.began = o.Now()
+		h.began = now
 	}
 	// Memory has a long text once that the log has as often as it came.
-	h.full = h.b.Len() >= o.HeadRecords || h.b.Bytes() >= o.HeadBytes || h.wal.end >= 2*o.HeadBytes
+	h.full = h.b.Len() >= s.HeadRecords || h.b.Bytes() >= most || h.wal.end >= 2*most
 }
 
 func (h *head) meta() block.Meta {

@@ -80,15 +80,22 @@ const agedPart = 8
 
 // sealOld makes a head ready that has taken long to fill.
 func (s *shelf) sealOld() {
+	maxAge := s.bounds.Load().maxAge
 	// Who appends may wait for a block, and must not be waited for.
-	if s.MaxAge == 0 || !s.appending.TryLock() {
+	if maxAge == 0 || !s.appending.TryLock() {
 		return
 	}
 	defer s.appending.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	h := s.active
-	if h == nil || len(s.sealed) > 0 || h.began.IsZero() || s.Now().Sub(h.began) < s.MaxAge/agedPart {
+	h, now := s.active, s.Now()
+	if h == nil || len(s.sealed) > 0 || h.began.IsZero() {
+		return
+	}
+	if h.began.After(now) {
+		h.began = now // the clock was ahead
+	}
+	if now.Sub(h.began) < maxAge/agedPart {
 		return
 	}
 	s.sealed, s.active = append(s.sealed, h), nil
@@ -116,6 +123,7 @@ func (s *shelf) put(first, last uint64, ext string, data []byte) (*entry, error)
 	if e.block, err = block.Open(bytes.NewReader(data), e.size); err != nil {
 		return nil, err
 	}
+	s.makeWay(e.size)
 	return e, s.withRoom(func() error { return s.putOnce(e.name, data) })
 }
 

@@ -8,7 +8,8 @@ import (
 	"github.com/banyanrun/banyan/internal/bus/journal/fsys"
 )
 
-// Options are what a Store needs. Only Dir has no default.
+// Options are what a Store needs. Only Dir has no default. Limit, MaxAge and
+// SamplePercent are the first of its Bounds.
 type Options struct {
 	Dir   string // it has a directory each for spans and logs
 	Limit int64  // bytes on disk in all; 0: 2 GiB
@@ -31,11 +32,8 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	o.Limit = cmp.Or(o.Limit, 2<<30)
 	o.SpanShare = min(cmp.Or(o.SpanShare, 60), 99)
-	o.SamplePercent = cmp.Or(o.SamplePercent, 10)
 	o.HeadRecords = cmp.Or(o.HeadRecords, 32<<10)
-	o.HeadBytes = cmp.Or(o.HeadBytes, min(16<<20, max(o.Limit/64, 64<<10)))
 	if o.FS == nil {
 		o.FS = fsys.OS{}
 	}

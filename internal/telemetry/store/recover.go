@@ -111,7 +111,7 @@ func (s *shelf) replay(name string, number uint64) error {
 	// A block of this number cannot be read, or it would have covered the log: it is made again.
 	s.entries = slices.DeleteFunc(s.entries, func(e *entry) bool { return e.first == number && e.ext == extFull })
 	h.wal = w
-	h.add(&s.Options, func(*block.Builder) {}) // is it full?
+	h.add(s, func(*block.Builder) {}) // is it full?
 	if h.empty() {
 		return errors.Join(w.close(), s.FS.Remove(name))
 	}

@@ -4,10 +4,18 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+	"time"
 )
 
-// floor is the part of the limit below which nothing goes because a disk is full.
-const floor = 8
+const (
+	// floor is the part of the limit below which nothing goes because a disk is full.
+	floor = 8
+	// largest is the part of the limit that one frame may have.
+	largest = 16
+	// ahead is how far what was taken in may be ahead of the clock. What is further was
+	// taken in by a clock that was wrong.
+	ahead = 10 * time.Minute
+)
 
 // retain removes blocks that are too old, or in whose place others are to go.
 func (s *shelf) retain() {
@@ -27,18 +35,53 @@ func (s *shelf) excess() *entry {
 	if len(s.entries) == 0 {
 		return nil
 	}
-	if s.bytes() > s.limit {
+	b := s.bounds.Load()
+	if s.bytes() > b.limit {
 		return s.entries[0]
 	}
-	if s.MaxAge > 0 {
-		before := s.Now().Add(-s.MaxAge).UnixNano()
-		for _, e := range s.entries {
-			if e.block != nil && e.meta().MaxTime < before {
-				return e
-			}
-		}
+	if b.maxAge > 0 {
+		return s.before(s.Now(), b.maxAge)
 	}
 	return nil
+}
+
+// before returns the oldest block that is older than an age; nil: there is none. A
+// record may say that it is of any time, so a block is as old as its latest record, or
+// as when that was taken in if that was earlier. Of one that is ahead of the clock
+// nobody knows: it is as old as the next that is not. It must be called with mu held.
+func (s *shelf) before(now time.Time, age time.Duration) (found *entry) {
+	next := now.UnixNano()
+	for _, e := range slices.Backward(s.entries) {
+		if e.block == nil {
+			continue
+		}
+		m := e.meta()
+		at := m.MaxTime
+		if m.Taken != 0 {
+			at = min(at, m.Taken)
+		}
+		if at > now.Add(ahead).UnixNano() {
+			at = next
+		}
+		if next = at; at < now.Add(-age).UnixNano() {
+			found = e
+		}
+	}
+	return found
+}
+
+// makeWay removes what is oldest until there is place for so many bytes within the limit.
+func (s *shelf) makeWay(bytes int64) {
+	for {
+		s.mu.Lock()
+		if len(s.entries) == 0 || s.bytes()+bytes <= s.bounds.Load().limit {
+			s.mu.Unlock()
+			return
+		}
+		e := s.entries[0]
+		s.mu.Unlock()
+		s.remove(e)
+	}
 }
 
 // bytes must be called with mu held.
@@ -65,7 +108,7 @@ func (s *shelf) walBytes() int64 {
 // makeRoom removes the oldest block, as the disk is full. False: too little is left.
 func (s *shelf) makeRoom() bool {
 	s.mu.Lock()
-	if len(s.entries) == 0 || s.bytes() < s.limit/floor {
+	if len(s.entries) == 0 || s.bytes() < s.bounds.Load().limit/floor {
 		s.mu.Unlock()
 		return false
 	}
@@ -86,6 +129,7 @@ func (s *shelf) remove(e *entry) bool {
 	}
 	s.entries = slices.Delete(slices.Clone(s.entries), at, at+1)
 	s.count.removed += int64(e.meta().Rows)
+	s.lose(e, e.meta().Rows)
 	s.mu.Unlock()
 	s.release(e)
 	return true

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -23,7 +24,8 @@ const (
 // share, or else merges blocks that became small. False: there was nothing to do. One
 // step at a time, so that neither retention nor the end waits for all.
 func (s *shelf) thin() bool {
-	if s.kind != block.Spans || s.Now().Before(s.resting) {
+	// A clock that was ahead lets nothing rest for longer.
+	if left := s.resting.Sub(s.Now()); s.kind != block.Spans || left > 0 && left <= rest {
 		return false
 	}
 	for _, step := range []func() (*entry, error){s.sampleNext, s.mergeNext} {
@@ -54,7 +56,7 @@ func (s *shelf) sampleNext() (*entry, error) {
 			at = i
 		}
 	}
-	if at < 0 || bytes <= s.limit/100*recentShare {
+	if at < 0 || bytes <= s.bounds.Load().limit/100*recentShare {
 		s.mu.Unlock()
 		return nil, nil //nolint:nilnil // as it says
 	}
@@ -73,6 +75,7 @@ func (s *shelf) sampleNext() (*entry, error) {
 	}
 	s.mu.Lock()
 	s.count.sampled += int64(e.meta().Rows - b.Len())
+	s.lose(e, e.meta().Rows-b.Len())
 	s.mu.Unlock()
 	return e, s.replace([]*entry{e}, b)
 }
@@ -112,8 +115,11 @@ func (s *shelf) neighbourhood(near []*entry, at int) (map[signal.TraceID]bool, e
 	return kept, nil
 }
 
+// slowOf is how many traces with the same root a block must have to say which were slow.
+const slowOf = 20
+
 // worthKeeping returns the traces that have an error, or are among the slowest
-// hundredth of those with the same root in the block.
+// hundredth, and at least the slowest, of those with the same root in the block.
 func worthKeeping(r *block.Reader) ([]block.TraceInfo, error) {
 	type root struct{ service, name string }
 	var all []block.TraceInfo
@@ -129,15 +135,15 @@ func worthKeeping(r *block.Reader) ([]block.TraceInfo, error) {
 	}
 	return slices.DeleteFunc(all, func(t block.TraceInfo) bool {
 		list := durations[root{t.RootService, t.RootName}]
-		p99 := list[(len(list)*99-1)/100]
-		return t.Errors == 0 && (t.RootService == "" || t.Duration <= p99)
+		p99 := list[(len(list)-1)*99/100]
+		return t.Errors == 0 && (t.RootService == "" || len(list) < slowOf || t.Duration <= p99)
 	}), nil
 }
 
 // lucky reports whether a trace is in the sample whatever it holds. It goes by the
 // id, which is random, so that all blocks agree.
 func (s *shelf) lucky(id signal.TraceID) bool {
-	return int((uint64(id[14])<<8|uint64(id[15]))*100>>16) < s.SamplePercent
+	return int((uint64(id[14])<<8|uint64(id[15]))*100>>16) < s.bounds.Load().percent
 }
 
 // sample adds to b what is kept of a block.
@@ -176,6 +182,10 @@ func copyRows(r *block.Reader, rows []uint32, b *block.Builder) error {
 func (s *shelf) replace(old []*entry, b *block.Builder) error {
 	var e *entry
 	if b.Len() > 0 {
+		for _, o := range old {
+			m := o.meta()
+			b.TakenIn(cmp.Or(m.Taken, m.MaxTime))
+		}
 		data, err := b.Encode()
 		if err != nil {
 			return err
@@ -231,10 +241,15 @@ func (s *shelf) mergeNext() (*entry, error) {
 func (s *shelf) small() []*entry {
 	var run []*entry
 	rows := 0
+	age := s.bounds.Load().maxAge
+	// What is of one block goes as one.
+	near := func(e *entry) bool {
+		return age == 0 || len(run) == 0 || e.meta().MaxTime-run[0].meta().MaxTime < int64(age/agedPart)
+	}
 	for _, e := range s.entries {
 		n := e.meta().Rows
 		fits := e.ext == extSampled && e.block != nil && e.damage == nil
-		if fits && rows+n <= s.HeadRecords {
+		if fits && rows+n <= s.HeadRecords && near(e) {
 			run, rows = append(run, e), rows+n
 			continue
 		}

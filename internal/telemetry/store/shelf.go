@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -20,9 +21,9 @@ const sealedMost = 2
 type shelf struct {
 	Options
 
-	kind  block.Kind
-	dir   string
-	limit int64
+	kind   block.Kind
+	dir    string
+	bounds atomic.Pointer[bounds] // and not those in Options
 
 	appending sync.Mutex
 	rows      block.RowEncoder // under appending
@@ -40,6 +41,8 @@ type shelf struct {
 	count   counts
 	damage  []error
 
+	followers []*Follower
+
 	resting time.Time // of thin, which alone uses it
 
 	wake    chan struct{}
@@ -50,11 +53,12 @@ type shelf struct {
 // counts are of records since Open.
 type counts struct{ takenIn, dropped, sampled, removed int64 }
 
-func openShelf(o Options, kind block.Kind, dir string, limit int64) (*shelf, error) {
+func openShelf(o Options, kind block.Kind, dir string, b *bounds) (*shelf, error) {
 	s := &shelf{
-		Options: o, kind: kind, dir: dir, limit: limit, next: 1,
+		Options: o, kind: kind, dir: dir, next: 1,
 		cut: make(chan struct{}), wake: make(chan struct{}, 1), closing: make(chan struct{}),
 	}
+	s.bounds.Store(b)
 	for _, err := range []error{o.FS.MkdirAll(dir), o.FS.SyncDir(filepath.Dir(dir))} {
 		if err != nil {
 			return nil, fault.New(fault.Unavailable, "cannot make the directory of telemetry: %w", err).At(dir).
@@ -73,20 +77,32 @@ func openShelf(o Options, kind block.Kind, dir string, limit int64) (*shelf, err
 	return s, nil
 }
 
-// append writes a frame to the log, and then the records to memory.
+// append is try, and counts what was not taken in as dropped.
 func (s *shelf) append(n int, encode func(*block.RowEncoder, []byte) []byte, fill func(*block.Builder)) error {
+	err := s.try(n, encode, fill)
+	if err != nil && !errors.Is(err, errTooLarge) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.count.dropped += int64(n)
+	}
+	return err
+}
+
+// try writes a frame to the log, and then the records to memory.
+func (s *shelf) try(n int, encode func(*block.RowEncoder, []byte) []byte, fill func(*block.Builder)) error {
 	s.appending.Lock()
 	defer s.appending.Unlock()
 	h, err := s.head()
 	if err == nil {
 		s.frame = encode(&s.rows, room(s.frame[:0]))
-		if len(s.frame)-frameSize > frameMost {
+		if most := min(frameMost, s.bounds.Load().limit/largest); int64(len(s.frame)-frameSize) > most {
 			s.frame = nil
 			if n > 1 {
 				return errTooLarge
 			}
-			err = fault.New(fault.Invalid, "a record of telemetry has more than %d bytes", frameMost)
+			err = fault.New(fault.Invalid, "a record of telemetry has more than %d bytes", most)
 		} else {
+			s.makeWay(int64(len(s.frame)))
 			err = s.withRoom(func() error { return h.wal.append(s.frame) })
 		}
 		if cap(s.frame) > 4<<20 {
@@ -97,12 +113,11 @@ func (s *shelf) append(n int, encode func(*block.RowEncoder, []byte) []byte, fil
 		err = s.failed("store telemetry", err)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.count.dropped += int64(n)
 		s.failing = err
 		return err
 	}
 	h.wal.dirty.Store(true)
-	h.add(&s.Options, fill)
+	h.add(s, fill)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.count.takenIn += int64(n)

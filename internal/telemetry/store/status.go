@@ -17,7 +17,7 @@ func (s *shelf) status() Status {
 	s.mu.Lock()
 	heads := s.headsLocked()
 	st := Status{
-		Bytes: s.bytes(), Limit: s.limit, Damage: slices.Clone(s.damage), Err: errors.Join(s.failing, s.stuck),
+		Bytes: s.bytes(), Limit: s.bounds.Load().limit, Damage: slices.Clone(s.damage), Err: errors.Join(s.failing, s.stuck),
 		TakenIn: s.count.takenIn, Dropped: s.count.dropped, Sampled: s.count.sampled, Removed: s.count.removed,
 	}
 	entries := s.entries

@@ -17,12 +17,12 @@ type Store struct {
 // Open opens a directory, or makes it. What is damaged there is no error: see Status.
 func Open(o Options) (*Store, error) {
 	o = o.withDefaults()
-	forSpans := o.Limit / 100 * int64(o.SpanShare)
-	spans, err := openShelf(o, block.Spans, filepath.Join(o.Dir, "spans"), forSpans)
+	ofSpans, ofLogs := Bounds{o.Limit, o.MaxAge, o.SamplePercent}.of(&o)
+	spans, err := openShelf(o, block.Spans, filepath.Join(o.Dir, "spans"), ofSpans)
 	if err != nil {
 		return nil, err
 	}
-	logs, err := openShelf(o, block.Logs, filepath.Join(o.Dir, "logs"), o.Limit-forSpans)
+	logs, err := openShelf(o, block.Logs, filepath.Join(o.Dir, "logs"), ofLogs)
 	if err != nil {
 		return nil, errors.Join(err, spans.close())
 	}
@@ -48,13 +48,39 @@ func (s *Store) AppendSpans(spans []signal.Span) error {
 // AppendLogs is AppendSpans for log records.
 func (s *Store) AppendLogs(logs []signal.Log) error {
 	return eachPart(logs, func(part []signal.Log) error {
-		return s.logs.append(len(part), func(e *block.RowEncoder, b []byte) []byte { return e.Logs(b, part) },
-			func(b *block.Builder) {
-				for i := range part {
-					b.AddLog(&part[i])
-				}
-			})
+		return s.logs.append(len(part), encodeLogs(part), addLogs(part))
 	})
+}
+
+// TryLogs is AppendLogs for who tries again: it returns how many of the first were
+// taken in, and the others do not count as dropped.
+func (s *Store) TryLogs(logs []signal.Log) (taken int, err error) {
+	for n := partMost; taken < len(logs); {
+		n = min(n, len(logs)-taken)
+		part := logs[taken : taken+n]
+		err := s.logs.try(n, encodeLogs(part), addLogs(part))
+		if errors.Is(err, errTooLarge) {
+			n = (n + 1) / 2
+			continue
+		}
+		if err != nil {
+			return taken, err
+		}
+		taken += n
+	}
+	return taken, nil
+}
+
+func encodeLogs(logs []signal.Log) func(*block.RowEncoder, []byte) []byte {
+	return func(e *block.RowEncoder, b []byte) []byte { return e.Logs(b, logs) }
+}
+
+func addLogs(logs []signal.Log) func(*block.Builder) {
+	return func(b *block.Builder) {
+		for i := range logs {
+			b.AddLog(&logs[i])
+		}
+	}
 }
 
 // partMost is how many records are one frame of the write-ahead log at most.

@@ -74,6 +74,7 @@ func createWAL(disk fsys.FS, name string, number uint64) (*wal, error) {
 	if _, err := file.WriteAt(b, 0); err != nil {
 		return nil, errors.Join(err, file.Close(), disk.Remove(name))
 	}
+	w.size.Store(walHeader)
 	return w, nil
 }
 

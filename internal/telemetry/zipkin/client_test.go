@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/banyanrun/banyan/internal/telemetry/otlp"
 	"github.com/banyanrun/banyan/internal/telemetry/signal"
 )
 
@@ -28,7 +29,7 @@ func TestClient(t *testing.T) {
 		t.Skip("skipped: the library is not in bin/otel: run make otel-clients")
 	}
 	s := &sink{}
-	receiver := New(s, slog.New(slog.DiscardHandler))
+	receiver := New(s, otlp.NewRoom(0), slog.New(slog.DiscardHandler))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { receiver.ServeFrom(w, r, "order") }))
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()

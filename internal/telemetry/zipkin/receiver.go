@@ -22,11 +22,15 @@ type Sink interface {
 // Receiver answers requests of Zipkin's reporters.
 type Receiver struct {
 	sink Sink
+	room *otlp.Room
 	log  *slog.Logger
 }
 
-// New makes a Receiver that hands what it reads to sink.
-func New(sink Sink, log *slog.Logger) *Receiver { return &Receiver{sink: sink, log: log} }
+// New makes a Receiver that hands what it reads to sink. It takes no more memory than
+// there is in room.
+func New(sink Sink, room *otlp.Room, log *slog.Logger) *Receiver {
+	return &Receiver{sink: sink, room: room, log: log}
+}
 
 // ServeFrom answers a request that came by a service's address; empty: it is not
 // known from whom. Answers are those of Zipkin's server: 202, or plain text.
@@ -58,11 +62,14 @@ func (r *Receiver) ServeFrom(w http.ResponseWriter, q *http.Request, from string
 }
 
 func (r *Receiver) take(q *http.Request, from string) error {
-	body, err := otlp.ReadBody(q)
+	share := r.room.Enter()
+	defer share.Leave()
+	body, err := share.Read(q)
 	if err != nil {
 		return err
 	}
-	spans, err := read(body, from)
+	var spans []signal.Span
+	err = r.room.Decode(func() (err error) { spans, err = read(body, from); return err })
 	if err != nil || len(spans) == 0 {
 		return err
 	}

@@ -38,7 +38,7 @@ func post(t *testing.T, s Sink, method, media, body string, header ...string) *h
 		q.Header.Set(header[i], header[i+1])
 	}
 	w := httptest.NewRecorder()
-	New(s, slog.New(slog.DiscardHandler)).ServeFrom(w, q, "order")
+	New(s, otlp.NewRoom(0), slog.New(slog.DiscardHandler)).ServeFrom(w, q, "order")
 	return w
 }
 

@@ -1868,9 +1868,9 @@ type MapNode struct {
 	// Unique; "service:order", "gateway:gateway", "topic:order.placed",
 	// "database:order/postgresql", "outside:api.bank.example".
 	Id   string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"` // gateway, service, job, topic, database, outside, client
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"` // gateway, service, job, topic, database, outside, client, platform (sagas)
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	// Of a service: as in Status.
+	// Of a service or job, at the end of the time: STATE_READY and so on, as in Status.
 	State         string `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`
 	Owner         string `protobuf:"bytes,5,opt,name=owner,proto3" json:"owner,omitempty"`
 	Rates         *Rates `protobuf:"bytes,6,opt,name=rates,proto3" json:"rates,omitempty"` // what it answered
@@ -2199,7 +2199,9 @@ type AlertRule struct {
 	Expression string                 `protobuf:"bytes,3,opt,name=expression,proto3" json:"expression,omitempty"` // PromQL
 	For        *durationpb.Duration   `protobuf:"bytes,4,opt,name=for,proto3" json:"for,omitempty"`
 	Severity   string                 `protobuf:"bytes,5,opt,name=severity,proto3" json:"severity,omitempty"` // critical, warning, info
-	Summary    string                 `protobuf:"bytes,6,opt,name=summary,proto3" json:"summary,omitempty"`
+	// What its alerts say; where an alert has a label or the value, their names in ‹›.
+	Summary     string `protobuf:"bytes,6,opt,name=summary,proto3" json:"summary,omitempty"`
+	Description string `protobuf:"bytes,13,opt,name=description,proto3" json:"description,omitempty"`
 	// Shipped with Banyan, not from the app file.
 	Shipped       bool                   `protobuf:"varint,7,opt,name=shipped,proto3" json:"shipped,omitempty"`
 	State         string                 `protobuf:"bytes,8,opt,name=state,proto3" json:"state,omitempty"` // inactive, pending, firing
@@ -2278,6 +2280,13 @@ func (x *AlertRule) GetSeverity() string {
 func (x *AlertRule) GetSummary() string {
 	if x != nil {
 		return x.Summary
+	}
+	return ""
+}
+
+func (x *AlertRule) GetDescription() string {
+	if x != nil {
+		return x.Description
 	}
 	return ""
 }
@@ -2844,7 +2853,7 @@ const file_banyan_v1_telemetry_proto_rawDesc = "" +
 	"\x03p99\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x03p99\"\x13\n" +
 	"\x11ListAlertsRequest\"@\n" +
 	"\x12ListAlertsResponse\x12*\n" +
-	"\x05rules\x18\x01 \x03(\v2\x14.banyan.v1.AlertRuleR\x05rules\"\xe7\x02\n" +
+	"\x05rules\x18\x01 \x03(\v2\x14.banyan.v1.AlertRuleR\x05rules\"\x89\x03\n" +
 	"\tAlertRule\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05group\x18\x02 \x01(\tR\x05group\x12\x1e\n" +
@@ -2853,7 +2862,8 @@ const file_banyan_v1_telemetry_proto_rawDesc = "" +
 	"expression\x12+\n" +
 	"\x03for\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x03for\x12\x1a\n" +
 	"\bseverity\x18\x05 \x01(\tR\bseverity\x12\x18\n" +
-	"\asummary\x18\x06 \x01(\tR\asummary\x12\x18\n" +
+	"\asummary\x18\x06 \x01(\tR\asummary\x12 \n" +
+	"\vdescription\x18\r \x01(\tR\vdescription\x12\x18\n" +
 	"\ashipped\x18\a \x01(\bR\ashipped\x12\x14\n" +
 	"\x05state\x18\b \x01(\tR\x05state\x12(\n" +
 	"\x06alerts\x18\t \x03(\v2\x10.banyan.v1.AlertR\x06alerts\x12\x14\n" +

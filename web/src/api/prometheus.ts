@@ -41,3 +41,23 @@ export async function queryRange(query: string, from: number, to: number, step: 
 
 export const metricNames = (signal?: AbortSignal): Promise<string[]> => get("label/__name__/values", {}, signal);
 export const metadata = (signal?: AbortSignal): Promise<Record<string, Metadata[]>> => get("metadata", {}, signal);
+
+/** Exemplar is one of what was counted: its trace, how much it was, and when, in seconds. */
+export interface Exemplar {
+  labels: Record<string, string>;
+  value: string;
+  timestamp: number;
+}
+
+export interface ExemplarSeries {
+  seriesLabels: Record<string, string>;
+  exemplars: Exemplar[];
+}
+
+export const queryExemplars = (query: string, from: number, to: number, signal?: AbortSignal): Promise<ExemplarSeries[]> =>
+  get<ExemplarSeries[] | null>("query_exemplars", { query, start: String(from), end: String(to) }, signal).then((found) => found ?? []);
+
+const matching = (metric: string): Record<string, string> => (metric ? { "match[]": metric } : {});
+
+export const labelNames = (metric: string): Promise<string[]> => get("labels", matching(metric));
+export const labelValues = (label: string, metric: string): Promise<string[]> => get(`label/${encodeURIComponent(label)}/values`, matching(metric));

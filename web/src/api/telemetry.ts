@@ -162,6 +162,7 @@ export interface AlertRule {
   for?: Duration;
   severity?: string;
   summary?: string;
+  description?: string;
   shipped?: boolean;
   state?: string;
   alerts?: Alert[];

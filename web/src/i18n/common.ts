@@ -38,6 +38,11 @@ const en = {
   nowhere: "nowhere",
 };
 
+const units: Record<string, string> = { s: "초", m: "분", h: "시간", d: "일" };
+
+/** length is a while such as 15m in Korean. */
+export const length = (text: string): string => text.replace(/^(\d+)([smhd])$/, (_, n: string, unit: string) => n + (units[unit] ?? unit));
+
 const ko: typeof en = {
   copy: "복사",
   copied: "복사했습니다",
@@ -66,7 +71,7 @@ const ko: typeof en = {
   },
   range: {
     label: "시간 범위",
-    last: (length) => `최근 ${length}`,
+    last: (text) => `최근 ${length(text)}`,
     from: "시작",
     to: "끝",
     custom: "기간 지정…",

@@ -5,7 +5,7 @@ const en = {
   pause: "Pause",
   resume: "Go on",
   following: "Following",
-  paused: (n: number) => (n ? `Paused; ${n} new` : "Paused"),
+  paused: (n: number, kept: number) => (n === 0 ? "Paused" : n > kept ? `Paused; ${n} new, the last ${kept} kept` : `Paused; ${n} new`),
   none: { title: "No log line matches", text: "Widen the time range, or take something away from the filter. A filter is words and conditions:" },
   example: 'severity>=warn service=order "timed out"',
   total: (n: string) => `${n} lines`,
@@ -17,6 +17,9 @@ const en = {
   severity: { none: "no level" },
   waiting: { title: "Waiting for lines", text: "What the services write from now on appears here." },
   toggle: "Details of this line",
+  only: "Only lines with this", without: "Only lines without this", count: "Count its values",
+  addField: "Add a field…", dropField: "Remove this field", noValues: "No line has it",
+  moreValues: (n: number) => `${n} more`, fewer: "Fewer",
 };
 
 const ko: typeof en = {
@@ -26,7 +29,7 @@ const ko: typeof en = {
   pause: "일시 정지",
   resume: "계속",
   following: "따라가는 중",
-  paused: (n) => (n ? `일시 정지, 새 로그 ${n}줄` : "일시 정지"),
+  paused: (n, kept) => (n === 0 ? "일시 정지" : n > kept ? `일시 정지, 새 로그 ${n}줄 중 마지막 ${kept}줄 보관` : `일시 정지, 새 로그 ${n}줄`),
   none: { title: "맞는 로그가 없습니다", text: "시간 범위를 넓히거나 필터 조건을 줄여 보세요. 필터는 단어와 조건으로 씁니다:" },
   example: 'severity>=warn service=order "timed out"',
   total: (n) => `${n}줄`,
@@ -38,6 +41,9 @@ const ko: typeof en = {
   severity: { none: "레벨 없음" },
   waiting: { title: "로그를 기다리는 중", text: "지금부터 서비스가 남기는 로그가 여기에 표시됩니다." },
   toggle: "이 줄 자세히",
+  only: "이 값만 보기", without: "이 값 제외", count: "값 세기",
+  addField: "필드 추가…", dropField: "이 필드 빼기", noValues: "이 필드가 있는 줄이 없습니다",
+  moreValues: (n) => `${n}개 더`, fewer: "접기",
 };
 
 export const logs = { en, ko };

@@ -10,6 +10,9 @@ const en = {
     chart: "Chart of the expression over time; the table below has the newest values",
     tooMany: (n: string) => `Only the first ${n} series are drawn.`,
     hide: "Show or hide",
+    add: "Add", remove: "Remove the expression",
+    exemplars: "Exemplars", exemplarsWhy: "Requests that were counted, as dots that open their traces",
+    largest: "Exemplars: the largest, with their traces", openTrace: "open the trace",
   },
   alerts: {
     find: "Filter by name, label or text",
@@ -40,20 +43,6 @@ const en = {
     sampled: (when: string) => `all since ${when}, before that a sample`,
     stores: { spans: "Spans", logs: "Logs", metrics: "Metrics (series)" },
   },
-  map: {
-    label: "Map of services",
-    none: { title: "Nothing to draw yet", text: "Services appear as soon as the app file declares them, calls as soon as they are made." },
-    zoomIn: "Zoom in", zoomOut: "Zoom out", fit: "Show all",
-    legend: { calls: "calls", failing: "errors", unused: "declared, not used", refused: "refused" },
-    incoming: "Called by", outgoing: "Calls",
-    undeclared: "The app file does not declare this call: it was refused.",
-    unused: "Declared in the app file; not used in this time.",
-    refused: (rate: string) => `${rate} refused`,
-    open: "Open", traces: "Traces", logs: "Logs", expand: "Show its services", collapse: "Group the services of an owner again",
-    kinds: { gateway: "Gateway", service: "Service", job: "Job", topic: "Topic", database: "Database", outside: "Outside", client: "Client", group: "Group" },
-    edges: { call: "call", publish: "publish", deliver: "deliver", database: "database", outside: "outside call" },
-    size: (n: number) => `${n} services`,
-  },
 };
 
 const ko: typeof en = {
@@ -68,6 +57,9 @@ const ko: typeof en = {
     chart: "시간에 따른 차트. 최신 값은 아래 표에 있습니다",
     tooMany: (n) => `처음 ${n}개 시계열만 그렸습니다.`,
     hide: "표시/숨김",
+    add: "추가", remove: "식 지우기",
+    exemplars: "예시 요청", exemplarsWhy: "집계된 요청을 점으로 표시하고, 누르면 트레이스가 열립니다",
+    largest: "예시 요청 중 가장 큰 것과 그 트레이스", openTrace: "트레이스 열기",
   },
   alerts: {
     find: "이름, 레이블, 내용으로 거르기",
@@ -97,20 +89,6 @@ const ko: typeof en = {
     store: "저장소", records: "레코드", disk: "디스크", limit: "한도", oldest: "가장 오래된 것", drops: "유실", noDrops: "유실된 것이 없습니다.", receivers: "OTLP 수신 주소", reason: "이유",
     sampled: (when) => `${when}부터 전부, 그 전은 표본`,
     stores: { spans: "스팬", logs: "로그", metrics: "메트릭(시계열)" },
-  },
-  map: {
-    label: "서비스 맵",
-    none: { title: "아직 그릴 것이 없습니다", text: "앱 파일에 선언하면 서비스가, 호출이 일어나면 연결이 나타납니다." },
-    zoomIn: "확대", zoomOut: "축소", fit: "전체 보기",
-    legend: { calls: "호출", failing: "오류", unused: "선언됨, 미사용", refused: "거부됨" },
-    incoming: "호출한 쪽", outgoing: "호출하는 곳",
-    undeclared: "앱 파일에 선언되지 않은 호출이라 거부되었습니다.",
-    unused: "앱 파일에 선언되었지만 이 기간에 쓰이지 않았습니다.",
-    refused: (rate) => `${rate} 거부됨`,
-    open: "열기", traces: "트레이스", logs: "로그", expand: "서비스 펼치기", collapse: "소유자별로 다시 묶기",
-    kinds: { gateway: "게이트웨이", service: "서비스", job: "작업", topic: "토픽", database: "데이터베이스", outside: "외부", client: "클라이언트", group: "그룹" },
-    edges: { call: "호출", publish: "발행", deliver: "전달", database: "데이터베이스", outside: "외부 호출" },
-    size: (n) => `서비스 ${n}개`,
   },
 };
 

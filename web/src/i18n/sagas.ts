@@ -1,7 +1,17 @@
 const en = {
-  none: { title: "No saga has run", text: "A saga is a list of steps in the app file, each with what undoes it. Start one:" },
+  none: { title: "No saga has run", text: "A saga is a list of steps in the app file, each with what undoes it: all are done, or none is. Describe one:" },
+  example: `sagas:
+  checkout:
+    steps:
+      - name: reserve
+        call: {service: inventory, method: PUT, path: "/reservations/{input.order}"}
+        undo: {method: DELETE, path: "/reservations/{input.order}"}
+      - name: charge
+        call: {service: payment, method: PUT, path: "/charges/{input.order}"}
+        undo: {method: DELETE, path: "/charges/{input.order}"}`,
+  then: "Apply the file, and start it:",
   noMatch: { title: "No saga matches", text: "None is in this state. Choose another one above." },
-  start: "banyan saga start NAME --input '{}'",
+  start: `banyan saga start checkout --input '{"order": "o-1"}'`,
   state: "State", name: "Saga",
   started: "Started", by: "By", updated: "Changed", steps: "Steps", timeline: "Timeline", input: "Input", deadline: "Deadline", due: "Goes on", parent: "Step of", output: "Output", child: "Runs",
   missing: { title: "There is no such saga", text: "It never ran, or it ended so long ago that it is kept no more." },
@@ -22,9 +32,19 @@ const en = {
 };
 
 const ko: typeof en = {
-  none: { title: "실행된 사가가 없습니다", text: "사가는 앱 파일에 적는 단계 목록이며, 각 단계에는 되돌리는 방법이 있습니다. 시작하려면:" },
+  none: { title: "실행된 사가가 없습니다", text: "사가는 앱 파일에 적는 단계 목록이며, 각 단계에는 되돌리는 방법이 있습니다. 모두 실행되거나 모두 되돌려집니다. 예:" },
+  example: `sagas:
+  checkout:
+    steps:
+      - name: reserve
+        call: {service: inventory, method: PUT, path: "/reservations/{input.order}"}
+        undo: {method: DELETE, path: "/reservations/{input.order}"}
+      - name: charge
+        call: {service: payment, method: PUT, path: "/charges/{input.order}"}
+        undo: {method: DELETE, path: "/charges/{input.order}"}`,
+  then: "파일을 적용한 다음 시작합니다:",
   noMatch: { title: "맞는 사가가 없습니다", text: "이 상태의 사가가 없습니다. 위에서 다른 상태를 고르세요." },
-  start: "banyan saga start NAME --input '{}'",
+  start: `banyan saga start checkout --input '{"order": "o-1"}'`,
   state: "상태", name: "사가",
   started: "시작", by: "시작한 서비스", updated: "변경", steps: "단계", timeline: "타임라인", input: "입력", deadline: "기한", due: "다음 실행", parent: "상위 사가", output: "출력", child: "하위 사가",
   missing: { title: "이 사가가 없습니다", text: "실행된 적이 없거나 끝난 지 오래되어 남아 있지 않습니다." },

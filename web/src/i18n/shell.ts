@@ -21,7 +21,7 @@ const en = {
   notFound: { title: "There is no such page", text: "The address leads nowhere. The screens are on the left." },
   keys: {
     title: "Keyboard shortcuts",
-    search: "Search or filter", list: "Next and previous in a list", open: "Open", close: "Close, or leave the field", help: "This list", go: "Go to",
+    search: "Search or filter", list: "Next and previous in a list", match: "Next and previous match in a trace", open: "Open", close: "Close, or leave the field", help: "This list", go: "Go to",
   },
 };
 
@@ -48,7 +48,7 @@ const ko: typeof en = {
   notFound: { title: "페이지가 없습니다", text: "주소가 가리키는 화면이 없습니다. 왼쪽 메뉴에서 고르세요." },
   keys: {
     title: "키보드 단축키",
-    search: "검색 또는 필터", list: "목록에서 다음/이전", open: "열기", close: "닫기, 입력란 나가기", help: "이 목록", go: "이동",
+    search: "검색 또는 필터", list: "목록에서 다음/이전", match: "트레이스에서 다음/이전 일치", open: "열기", close: "닫기, 입력란 나가기", help: "이 목록", go: "이동",
   },
 };
 

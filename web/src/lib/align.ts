@@ -7,7 +7,7 @@ export interface Aligned {
 }
 
 /** align puts series of a range query on the axis from from to to, in seconds. */
-export function align(series: readonly Series[], from: number, to: number, step: number): Aligned {
+export function align(series: readonly Pick<Series, "values">[], from: number, to: number, step: number): Aligned {
   const count = Math.floor((to - from) / step) + 1;
   const times = Array.from({ length: Math.max(count, 0) }, (_, i) => from + i * step);
   const columns = series.map((one) => {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { accept, has, term, toggle } from "./filter";
+import { accept, attributeTerm, has, term, toggle } from "./filter";
 import { toBytes, toUnits } from "./utf8";
 
 it("puts a suggestion where the server says, in bytes", () => {
@@ -21,5 +21,17 @@ it("adds a condition and takes it away", () => {
   expect(toggle("timeout", "service=order")).toBe("timeout service=order");
   expect(toggle("timeout service=order", "service=order")).toBe("timeout");
   expect(toggle("", "service=order")).toBe("service=order");
+  expect(toggle("timeout service=order", "-service=order")).toBe("timeout -service=order");
   expect(has("timeout service=order", "service=order")).toBe(true);
+});
+
+it("leaves quotes and parentheses whole", () => {
+  expect(toggle('text="timed out" service=order', 'text="timed out"')).toBe("service=order");
+  expect(toggle("a=1 or b=2", "service=order")).toBe("(a=1 or b=2) service=order");
+  expect(toggle("(a=1 or b=2) service=order", "service=order")).toBe("(a=1 or b=2)");
+  expect(has('user="a b" x', "b")).toBe(false);
+});
+
+it("quotes a field where it must", () => {
+  expect([term("my key", "x"), attributeTerm("http.route", "/a"), attributeTerm("status", "503")]).toEqual(['"my key"=x', "http.route=/a", '"status"="503"']);
 });

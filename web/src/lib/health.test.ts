@@ -4,12 +4,14 @@ import { home } from "../i18n/home";
 import { changes } from "../screens/home/changes";
 import { health } from "./health";
 import { columns } from "./histogram";
+import { drawn, lines } from "./history";
 import { flow, slowest, type Sample } from "./rates";
+import { edgeKey, troubles, usual, type Trouble } from "./trouble";
 
 const words = home.en.health;
 const ready = (name: string, more: Partial<Service> = {}): Service => ({ name, state: "STATE_READY", desired: 1, ready: 1, ...more });
-const say = (services: Service[], firing = 0, more: Partial<Status> = {}): string => {
-  const { tone, sentence } = health({ services, ...more }, firing, words);
+const say = (services: Service[], firing = 0, more: Partial<Status> = {}, found: Trouble[] = []): string => {
+  const { tone, sentence } = health({ services, ...more }, firing, found, words);
   return `${tone}: ${sentence}`;
 };
 
@@ -41,9 +43,40 @@ describe("rates", () => {
   });
 });
 
+describe("trouble", () => {
+  const before = new Map([[edgeKey({ from: "banyan", to: "payment" }), [0.01, 0.012, 0, 0.011, 1.4]], [edgeKey({ from: "gateway", to: "order", route: "/api" }), [0.05, 0.06, 0.07, 1.5]]]);
+  const slow = [sample([edge("gateway", "order", 2, 1.6, { route: "/api" }), edge("banyan", "payment", 2, 1.5), edge("gateway", "web", 9, 0.2)])];
+  it("is what is much slower than usual, that which is nearest to the cause first", () => {
+    expect(troubles(slow, before).map((one) => [one.edge.to, one.what, one.usual])).toEqual([["payment", "slow", 0.011], ["order", "slow", 0.06]]);
+    expect(troubles([sample([edge("banyan", "payment", 2, 0.03)])], before)).toEqual([]);
+    expect(troubles(slow, new Map())).toEqual([]);
+  });
+  it("is first of all what fails", () => {
+    const failing = troubles([sample([...(slow[0]?.edges ?? []), edge("order", "user", 4, 0.01, { eps: 1 })])], before);
+    expect(failing[0]).toMatchObject({ edge: { to: "user" }, what: "failing", errors: 0.25 });
+    expect(say([ready("a")], 0, {}, failing)).toBe("warn: All services are ready, but 25% of the requests to user fail.");
+    expect(say([ready("a")], 0, {}, failing.slice(1))).toBe("warn: All services are ready, but payment is slower than usual.");
+  });
+  it("is not known of what was hardly seen", () => expect(usual([0.01, 0, 0.02])).toBe(0));
+});
+
+describe("past", () => {
+  const series = [{ metric: { callee: "a" }, values: [[30, "1"], [60, "3"]] as [number, string][] }];
+  it("begins with the first value", () => expect([...lines(series, 0, 60, 15, (metric) => metric.callee ?? "")]).toEqual([["a", [1, 0, 3]]]));
+  it("ends with what the stream says", () => {
+    expect(drawn([1, 2], [7, 8])).toEqual([1, 2, 8]);
+    expect(drawn(undefined, [7, 8])).toEqual([7, 8]);
+    expect(drawn([1, 2], [])).toEqual([1, 2]);
+  });
+});
+
 it("tells what changed, the newest first", () => {
   const status: Status = { services: [ready("a", { instances: [{ id: "a-1", revision: "r1", readyAt: "2026-01-01T00:00:05Z" }, { id: "a-2", revision: "r1", readyAt: "2026-01-01T00:00:06Z" }, { id: "a-3", restarts: 2, startedAt: "2026-01-01T00:00:09Z" }] })] };
-  expect(changes(status, [], home.en.change, 5).map((change) => change.text)).toEqual(["a-3 has restarted 2 times", "a is ready with revision r1"]);
+  const actions = [
+    { time: "2026-01-01T00:00:08Z", who: "ann", procedure: "ControlService/Scale", what: "a to 3", result: "ok" },
+    { time: "2026-01-01T00:00:07Z", who: "ann", procedure: "ControlService/Restart", what: "a", result: "refused: a viewer" },
+  ];
+  expect(changes(status, [], actions, home.en.change, 5).map((change) => change.text)).toEqual(["a-3 has restarted 2 times", "ann scaled a to 3", "a is ready with revision r1"]);
 });
 
 it("stacks a histogram's levels from the worst up", () => {

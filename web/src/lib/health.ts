@@ -1,6 +1,8 @@
 import type { Service, Status } from "../api/control";
 import type { Words } from "../i18n";
 import type { Tone } from "../ui/tone";
+import { percent } from "./format";
+import type { Trouble } from "./trouble";
 
 export interface Health {
   tone: Tone;
@@ -16,8 +18,8 @@ const restStates = new Set(["STATE_READY", "STATE_COMPLETED", "STATE_SCHEDULED",
 
 const stopped = (service: Service): boolean => service.state === "STATE_STOPPED" && !service.desired;
 
-/** health says in one sentence how the app is. */
-export function health(status: Status | undefined, firing: number, words: Words["home"]["health"]): Health {
+/** health says in one sentence how the app is; of troubles the worst, which comes first. */
+export function health(status: Status | undefined, firing: number, [trouble]: readonly Trouble[], words: Words["home"]["health"]): Health {
   if (!status) return { tone: "idle", sentence: words.unknown, failing: [] };
   const services = status.services ?? [];
   const failing = services.filter((service) => badStates.has(service.state ?? ""));
@@ -31,5 +33,9 @@ export function health(status: Status | undefined, firing: number, words: Words[
   const ready = long.filter((service) => restStates.has(service.state ?? "")).length;
   if (ready < long.length) return { tone: "busy", sentence: words.starting(ready, long.length), failing };
   if (firing > 0) return { tone: "warn", sentence: words.wellBut(firing), failing };
+  if (trouble) {
+    const { edge: { to }, errors } = trouble;
+    return { tone: "warn", sentence: trouble.what === "slow" ? words.slow(to) : words.errors(to, percent(errors)), failing };
+  }
   return { tone: "ok", sentence: words.well(long.length), failing };
 }

@@ -2,7 +2,6 @@ import { expect, it } from "vitest";
 import { length, parameters, parse, span } from "./range";
 import { match } from "./match";
 import { section } from "./yaml";
-import { outline } from "./outline";
 import { parts } from "./source";
 
 it("reads a range from an address", () => {
@@ -42,8 +41,4 @@ it("tells keys, values and comments apart", () => {
   expect(parts("# all")).toEqual([{ kind: "comment", text: "# all" }]);
   expect(parts("    - {path: /}")).toEqual([{ kind: "text", text: "    - {path: /}" }]);
   expect(parts("    - a b")).toEqual([{ kind: "text", text: "    - a b" }]);
-});
-
-it("shows where a rule's text holds a place", () => {
-  expect(outline("{{ humanizePercentage $value }} of the requests to {{ $labels.callee }} fail")).toBe("‹value› of the requests to ‹callee› fail");
 });

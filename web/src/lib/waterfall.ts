@@ -1,5 +1,6 @@
 import { at, ms } from "../api/proto";
 import type { Span } from "../api/telemetry";
+import { apart } from "./hue";
 
 /** Row is a span in its place: below its parent, on a time axis from 0 to the trace's length. */
 export interface Row {
@@ -15,6 +16,8 @@ export interface Row {
   /** Its parent is named, but is not in the trace. */
   broken: boolean;
   failed: boolean;
+  /** The class of its service's colour, which tells it from the trace's others. */
+  hue: string;
 }
 
 export interface Waterfall {
@@ -25,43 +28,55 @@ export interface Waterfall {
   breaks: number;
 }
 
+/** Timed is a span whose times are read. */
+interface Timed {
+  span: Span;
+  start: number;
+  took: number;
+}
+
 /** waterfall lays a trace's spans out. Spans that name each other as parents in a circle come last, as broken ones. */
 export function waterfall(spans: readonly Span[]): Waterfall {
-  const begin = spans.reduce((least, span) => Math.min(least, at(span.start)), Infinity);
-  const byId = new Map(spans.map((span) => [span.spanId, span]));
-  const children = new Map<string, Span[]>();
-  const tops: Span[] = [];
-  for (const span of [...spans].sort((a, b) => at(a.start) - at(b.start))) {
-    const parent = span.parentId ?? "";
-    if (parent && parent !== span.spanId && byId.has(parent)) children.set(parent, [...(children.get(parent) ?? []), span]);
-    else tops.push(span);
+  const all = spans.map((span): Timed => ({ span, start: at(span.start), took: ms(span.duration) })).sort((a, b) => a.start - b.start);
+  const begin = all[0]?.start ?? 0;
+  const ids = new Set(spans.map((span) => span.spanId));
+  const children = new Map<string, Timed[]>();
+  const tops: Timed[] = [];
+  for (const one of all) {
+    const parent = one.span.parentId ?? "";
+    const siblings = children.get(parent);
+    if (!parent || parent === one.span.spanId || !ids.has(parent)) tops.push(one);
+    else if (siblings) siblings.push(one);
+    else children.set(parent, [one]);
   }
+  const hues = apart(all.map(({ span }) => span.service ?? ""));
   const rows: Row[] = [];
-  const seen = new Set<Span>();
-  for (const top of tops) place(top, 0);
-  for (const span of spans) if (!seen.has(span)) place(span, 0, true);
+  const seen = new Set<Timed>();
+  for (const top of tops) place(top);
+  for (const one of all) if (!seen.has(one)) place(one, true);
 
-  function place(top: Span, topDepth: number, circle = false): void {
+  function place(top: Timed, circle = false): void {
     const open: { row: Row; index: number }[] = [];
-    const todo: { span: Span; depth: number }[] = [{ span: top, depth: topDepth }];
+    const todo: { one: Timed; depth: number }[] = [{ one: top, depth: 0 }];
     for (let next = todo.pop(); next; next = todo.pop()) {
-      if (seen.has(next.span)) continue;
-      seen.add(next.span);
-      const below = children.get(next.span.spanId) ?? [];
-      close(open, next.depth, rows.length);
+      const { one, depth } = next;
+      if (seen.has(one)) continue;
+      seen.add(one);
+      const below = children.get(one.span.spanId) ?? [];
+      close(open, depth, rows.length);
       const row: Row = {
-        span: next.span, depth: next.depth, start: at(next.span.start) - begin, length: ms(next.span.duration), own: own(next.span, below), below: 0,
-        broken: next.depth === 0 && (circle || Boolean(next.span.parentId)), failed: next.span.status === "error",
+        span: one.span, depth, start: one.start - begin, length: one.took, own: own(one, below), below: 0,
+        broken: depth === 0 && (circle || Boolean(one.span.parentId)), failed: one.span.status === "error", hue: hues.get(one.span.service ?? "") ?? "",
       };
       open.push({ row, index: rows.length });
       rows.push(row);
-      for (const child of below.toReversed()) todo.push({ span: child, depth: next.depth + 1 });
+      for (const child of below.toReversed()) todo.push({ one: child, depth: depth + 1 });
     }
-    close(open, topDepth, rows.length);
+    close(open, 0, rows.length);
   }
 
   const length = rows.reduce((most, row) => Math.max(most, row.start + row.length), 0);
-  return { rows, begin: Number.isFinite(begin) ? begin : 0, length, breaks: rows.filter((row) => row.broken).length };
+  return { rows, begin, length, breaks: rows.filter((row) => row.broken).length };
 }
 
 /** close counts what came below the rows that are as deep or deeper. */
@@ -73,19 +88,30 @@ function close(open: { row: Row; index: number }[], depth: number, rows: number)
 }
 
 /** own is a span's time without that in which a child runs. */
-function own(span: Span, children: readonly Span[]): number {
-  const begin = at(span.start);
-  const end = begin + ms(span.duration);
-  let rest = ms(span.duration);
-  let covered = begin;
+function own(span: Timed, children: readonly Timed[]): number {
+  const end = span.start + span.took;
+  let rest = span.took;
+  let covered = span.start;
   for (const child of children) {
-    const from = Math.max(at(child.start), covered);
-    const to = Math.min(at(child.start) + ms(child.duration), end);
+    const from = Math.max(child.start, covered);
+    const to = Math.min(child.start + child.took, end);
     if (to <= from) continue;
     rest -= to - from;
     covered = to;
   }
   return Math.max(rest, 0);
+}
+
+/** parents are the indices of the rows' parents; -1: it has none. */
+export function parents(rows: readonly Row[]): Int32Array {
+  const list = new Int32Array(rows.length).fill(-1);
+  const open: number[] = [];
+  for (const [i, row] of rows.entries()) {
+    open.length = row.depth;
+    list[i] = open.at(-1) ?? -1;
+    open.push(i);
+  }
+  return list;
 }
 
 /** visible leaves out what is below collapsed spans. */
@@ -100,20 +126,12 @@ export function visible(rows: readonly Row[], collapsed: ReadonlySet<string>): R
   return list;
 }
 
-/** mentions says whether a span has a word in its name, service, message, attributes or events. */
-export function mentions(span: Span, word: string): boolean {
-  const wanted = word.toLowerCase();
-  const has = (text: string | undefined): boolean => text?.toLowerCase().includes(wanted) ?? false;
-  const attributes = [...(span.attributes ?? []), ...(span.events ?? []).flatMap((event) => event.attributes ?? [])];
-  return has(span.name) || has(span.service) || has(span.message) || has(span.spanId) || has(span.scope)
-    || attributes.some((attribute) => has(attribute.key) || has(attribute.value) || has(`${attribute.key}=${attribute.value}`));
-}
-
 export interface Share {
   service: string;
   spans: number;
   errors: number;
   own: number;
+  hue: string;
 }
 
 /** shares is how much of a trace's own time each service has, the most first. */
@@ -121,7 +139,7 @@ export function shares(rows: readonly Row[]): Share[] {
   const byName = new Map<string, Share>();
   for (const row of rows) {
     const service = row.span.service ?? "";
-    const share = byName.get(service) ?? { service, spans: 0, errors: 0, own: 0 };
+    const share = byName.get(service) ?? { service, spans: 0, errors: 0, own: 0, hue: row.hue };
     share.spans++;
     share.errors += row.failed ? 1 : 0;
     share.own += row.own;

@@ -1,13 +1,16 @@
 import { ms } from "../../api/proto";
 import type { MapEdge, MapNode, Rates, ServiceMap } from "../../api/telemetry";
+import { grouped } from "./groups";
 
-/** Node is what is drawn: a service, or all services of an owner. */
+/** Node is what is drawn: a service, or all of a group. */
 export interface Node {
   id: string;
   kind: string;
   name: string;
   state: string;
   owner: string;
+  /** What it is drawn in where there are many; empty: in nothing. */
+  group: string;
   rates: Flow;
   /** How many services it stands for; 0: it is no group. */
   size: number;
@@ -18,7 +21,7 @@ export interface Edge {
   from: string;
   to: string;
   kind: string;
-  look: "failing" | "calls" | "unused" | "refused";
+  look: "failing" | "calls" | "unused" | "unseen" | "refused";
   rates: Flow;
   refused: number;
 }
@@ -37,7 +40,7 @@ export interface Graph {
   edges: Edge[];
 }
 
-/** Above so many services those of an owner are drawn as one. */
+/** Above so many nodes those of a group are drawn as one. */
 export const groupAbove = 100;
 const failingAbove = 0.01;
 
@@ -49,33 +52,35 @@ function add(a: Flow, b: Flow): Flow {
 
 function look(edge: Omit<Edge, "look">, declared: boolean): Edge["look"] {
   if (edge.refused > 0) return "refused";
-  if (edge.rates.rps === 0 && declared) return "unused";
+  // Nobody but the service itself sees what it asks its database: silence says nothing.
+  if (edge.rates.rps === 0 && declared) return edge.kind === "database" ? "unseen" : "unused";
   return edge.rates.rps > 0 && edge.rates.eps / edge.rates.rps > failingAbove ? "failing" : "calls";
 }
 
-/** graph is what is drawn of a map. Owners in open are not grouped. */
+/** everything stands for all groups among those that are open. */
+export const everything = "*";
+
+/** graph is what is drawn of a map. Groups in open are drawn as what is in them. */
 export function graph(map: ServiceMap, open: ReadonlySet<string>): Graph {
   const all = map.nodes ?? [];
-  const many = all.length > groupAbove;
-  const group = (node: MapNode): string => (many && node.kind === "service" && node.owner && !open.has(node.owner) ? node.owner : "");
+  const groups = all.length > groupAbove ? grouped(all, map.edges ?? []) : new Map<string, string>();
   const place = new Map<string, string>();
   const nodes = new Map<string, Node>();
   for (const node of all) {
-    const owner = group(node);
-    const id = owner ? `group:${owner}` : node.id;
+    const group = groups.get(node.id) ?? "";
+    const closed = group !== "" && !open.has(group) && !open.has(everything);
+    const id = closed ? `group:${group}` : node.id;
     place.set(node.id, id);
-    const before = nodes.get(id);
-    const rates = before ? add(before.rates, flow(node.rates)) : flow(node.rates);
-    nodes.set(id, owner
-      ? { id, kind: "group", name: owner, state: worst(before?.state ?? "", state(node)), owner, rates, size: (before?.size ?? 0) + 1 }
-      : { id, kind: node.kind ?? "service", name: node.name ?? node.id, state: state(node), owner: node.owner ?? "", rates, size: 0 });
+    nodes.set(id, closed ? joined(nodes.get(id), node, group) : { id, kind: node.kind ?? "service", name: node.name ?? node.id, state: node.state ?? "", owner: node.owner ?? "", group, rates: flow(node.rates), size: 0 });
   }
   return { nodes: [...nodes.values()], edges: edges(map.edges ?? [], place) };
 }
 
-/** state is a node's, named as in the status: the map says "backing off" where that says STATE_BACKING_OFF. */
-function state({ state: said = "" }: MapNode): string {
-  return said === "" || said.startsWith("STATE_") ? said : `STATE_${said.toUpperCase().replace(/\W/g, "_")}`;
+/** joined adds a node to its group; databases and topics in it are not counted. */
+function joined(before: Node | undefined, node: MapNode, group: string): Node {
+  const service = node.kind === "service" || node.kind === "job";
+  const rates = service ? add(before?.rates ?? flow(undefined), flow(node.rates)) : (before?.rates ?? flow(undefined));
+  return { id: `group:${group}`, kind: "group", name: group, owner: group, group, rates, state: worst(before?.state ?? "", node.state ?? ""), size: (before?.size ?? 0) + (service ? 1 : 0) };
 }
 
 const bad = ["STATE_FAILED", "STATE_BACKING_OFF", "STATE_UNREADY"];

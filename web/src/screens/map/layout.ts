@@ -8,7 +8,7 @@ const quickAbove = 100; // nodes: the better ranks would take seconds
 /** layout places a graph's nodes from callers on the left to callees on the right. */
 export function layout(graph: Graph): Layout {
   const g = new Dagre();
-  g.setGraph({ rankdir: "LR", nodesep: 22, ranksep: 150, ranker: graph.nodes.length > quickAbove ? "longest-path" : "network-simplex", marginx: margin, marginy: margin });
+  g.setGraph({ rankdir: "LR", nodesep: 22, ranksep: 132, ranker: graph.nodes.length > quickAbove ? "longest-path" : "network-simplex", marginx: margin, marginy: margin });
   for (const node of graph.nodes) g.setNode(node.id, { width: nodeWidth, height: nodeHeight });
   for (const edge of graph.edges) if (edge.from !== edge.to) g.setEdge(edge.from, edge.to, {});
   arrange(g);

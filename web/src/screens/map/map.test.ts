@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { MapEdge, MapNode } from "../../api/telemetry";
 import { curve, middle } from "./geometry";
-import { graph, groupAbove, shape } from "./graph";
+import { everything, graph, groupAbove, shape } from "./graph";
 import { layout } from "./layout";
-import { fit, zoom } from "./view";
+import { chosenTime, reel } from "./moment";
+import { fit, whole, zoom } from "./view";
 
 const node = (name: string, owner = ""): MapNode => ({ id: `service:${name}`, kind: "service", name, owner });
 const call = (from: string, to: string, more: Partial<MapEdge> = {}): MapEdge => ({ from: `service:${from}`, to: `service:${to}`, kind: "call", ...more });
@@ -30,7 +31,17 @@ describe("graph", () => {
     expect(edges.every((edge) => edge.from !== edge.to)).toBe(true);
   });
 
+  it("groups by names where nobody owns, and puts into a group what only it uses", () => {
+    const all = graph({
+      nodes: [...many.nodes, node("pay-card"), node("pay-bank"), node("alone"), { id: "database:pay-card/x", kind: "database", name: "pay-card/x" }, { id: "topic:paid", kind: "topic", name: "paid" }],
+      edges: [{ from: "service:pay-card", to: "database:pay-card/x" }, { from: "service:pay-card", to: "topic:paid" }, { from: "topic:paid", to: "service:s1" }],
+    }, new Set());
+    expect(all.nodes.slice(4).map((one) => [one.id, one.size])).toEqual([["group:pay", 2], ["service:alone", 0], ["topic:paid", 0]]);
+  });
+
   it("opens a group", () => expect(graph(many, new Set(["team-1"])).nodes).toHaveLength(3 + 30));
+
+  it("opens all", () => expect(graph(many, new Set([everything])).nodes).toHaveLength(many.nodes.length));
 
   it("has a shape that traffic does not change", () => {
     const quiet = { ...many, edges: many.edges.map((edge) => ({ ...edge, rates: { perSecond: 0 } })) };
@@ -71,4 +82,14 @@ it("zooms around the pointer, and not without end", () => {
 it("shows all, in the middle, where that can be read", () => {
   expect(fit({ width: 200, height: 100 }, { width: 400, height: 400 })).toEqual({ x: 100, y: 150, scale: 1 });
   expect(fit({ width: 4000, height: 100 }, { width: 400, height: 400 })).toMatchObject({ x: 0, scale: 0.55 });
+  expect(whole({ width: 4000, height: 100 }, { width: 400, height: 400 })).toEqual({ scale: 0.1, x: 0, y: 195 });
+});
+
+it("knows where the slider can be", () => {
+  const now = 1_800_000_012_345;
+  expect(reel("1h", now)).toEqual({ from: 1_799_996_400_000, to: 1_800_000_000_000, step: 30_000, window: 60_000 });
+  expect(reel("7d", now).window).toBe(reel("7d", now).step);
+  expect(reel("nonsense", now)).toEqual(reel("1h", now));
+  const hour = reel("1h", now);
+  expect([chosenTime("", hour), chosenTime("x", hour), chosenTime(String(hour.to), hour), chosenTime("5", hour), chosenTime(String(hour.from + 7), hour)]).toEqual([0, 0, 0, hour.from, hour.from + 7]);
 });

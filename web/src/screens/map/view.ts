@@ -29,3 +29,9 @@ export function fit(drawing: Size, window: Size): View {
   const scale = Math.max(Math.min(window.width / (drawing.width || 1), window.height / (drawing.height || 1), 1), readable);
   return { scale, x: Math.max((window.width - drawing.width * scale) / 2, 0), y: (window.height - drawing.height * scale) / 2 };
 }
+
+/** whole shows all of a drawing, however small. */
+export function whole(drawing: Size, window: Size): View {
+  const scale = Math.max(Math.min(window.width / (drawing.width || 1), window.height / (drawing.height || 1), 1), least);
+  return { scale, x: (window.width - drawing.width * scale) / 2, y: (window.height - drawing.height * scale) / 2 };
+}

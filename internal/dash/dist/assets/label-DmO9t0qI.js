@@ -1,0 +1,1 @@
+function e({kind:e,name:t},n){return e===`client`?n.outside:e===`platform`?n.shell.screens.sagas:t}export{e as t};
