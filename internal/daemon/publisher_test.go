@@ -30,6 +30,7 @@ func TestRefusal(t *testing.T) {
 // TestRefusalDetails: nothing of it is lost on the way.
 func TestRefusalDetails(t *testing.T) {
 	d := &daemon{}
+	d.telemetry = d.newTelemetry()
 	_, err := publisher{d}.Publish(t.Context(), "order", "order.placed", nil)
 	if p, ok := errors.AsType[*serviceapi.Problem](err); !ok || p.Code != serviceapi.PublisherAbsent || p.RetryAfter == 0 {
 		t.Errorf("without a bus: %v", err)

@@ -194,9 +194,9 @@ func TestPostgresOutage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	insert(0, 2000)
-	for range 5 {
-		b.until(t, "a", len(b.of("a"))+1)
+	for i := range 5 {
+		insert(400*i, 400*(i+1))
+		b.until(t, "a", 400*i+1)
 		run(t, db, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'banyan outbox' AND datname = current_database()`)
 	}
 	drained(t, db)
