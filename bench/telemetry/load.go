@@ -13,9 +13,9 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
-	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 
+	"github.com/banyanrun/banyan/internal/telemetry/otlp"
 	"github.com/banyanrun/banyan/internal/telemetry/signal"
 )
 
@@ -59,52 +59,11 @@ func (l *load) post(ctx context.Context, path string, body []byte) error {
 }
 
 func (l *load) spans(ctx context.Context, spans []signal.Span) error {
-	body, err := ptraceotlp.NewExportRequestFromTraces(tracesOf(spans)).MarshalProto()
+	body, err := ptraceotlp.NewExportRequestFromTraces(otlp.Traces(spans)).MarshalProto()
 	if err != nil {
 		return err
 	}
 	return l.post(ctx, "/v1/traces", body)
-}
-
-// tracesOf are spans as OTLP has them, those of a resource together.
-func tracesOf(spans []signal.Span) ptrace.Traces {
-	all := ptrace.NewTraces()
-	of := map[*signal.Resource]ptrace.SpanSlice{}
-	for i := range spans {
-		s := &spans[i]
-		slice, ok := of[s.Resource]
-		if !ok {
-			r := all.ResourceSpans().AppendEmpty()
-			put(r.Resource().Attributes(), s.Resource.Attrs)
-			r.Resource().Attributes().PutStr("service.name", s.Resource.Service)
-			r.Resource().Attributes().PutStr("service.instance.id", s.Resource.Instance)
-			slice = r.ScopeSpans().AppendEmpty().Spans()
-			of[s.Resource] = slice
-		}
-		to := slice.AppendEmpty()
-		to.SetTraceID(pcommon.TraceID(s.Trace))
-		to.SetSpanID(pcommon.SpanID(s.ID))
-		to.SetParentSpanID(pcommon.SpanID(s.Parent))
-		to.SetName(s.Name)
-		to.SetKind(ptrace.SpanKind(s.Kind))
-		to.SetStartTimestamp(pcommon.Timestamp(s.Start))
-		to.SetEndTimestamp(pcommon.Timestamp(s.End))
-		to.Status().SetCode(ptrace.StatusCode(s.Status))
-		to.Status().SetMessage(s.Message)
-		put(to.Attributes(), s.Attrs)
-	}
-	return all
-}
-
-func put(m pcommon.Map, attrs signal.Attrs) {
-	m.EnsureCapacity(len(attrs) + 2)
-	for _, a := range attrs {
-		if a.Value.Type == signal.Int {
-			m.PutInt(a.Key, int64(a.Value.Num))
-			continue
-		}
-		m.PutStr(a.Key, a.Value.String())
-	}
 }
 
 // services are those whose series are sent.

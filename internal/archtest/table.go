@@ -312,7 +312,7 @@ var table = []room{
 	{name: "tools/...", why: "a tool has a module of its own, and knows nothing of what it is used on"},
 	{
 		name:    "bench/...",
-		imports: with(engines, appfile, contract, connect, fault, model, ce, events, journal, brokers, progress, sqlite, sagadef, machine, sagacall, sagastore, sagas, link, gateway, proxy, account, driver, process, signals, matches, blocks, blocktest, telestore, layout),
+		imports: with(engines, appfile, contract, connect, fault, model, ce, events, journal, brokers, progress, sqlite, sagadef, machine, sagacall, sagastore, sagas, link, gateway, proxy, account, driver, process, signals, matches, blocks, blocktest, telestore, otlp, layout),
 		why:     "a benchmark measures the binary from outside or one engine alone, never the daemon or the CLI from inside",
 	},
 	{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -49,6 +50,9 @@ func logged(log *slog.Logger, next http.Handler) http.Handler {
 		if id := r.Header.Get("X-Request-Id"); id != "" {
 			attrs = append(attrs, slog.String("request_id", id))
 		}
+		if id := traceID(r.Header); id != "" {
+			attrs = append(attrs, slog.String("trace_id", id))
+		}
 		if rec.err != nil {
 			attrs = append(attrs, slog.String("error", rec.err.Error()))
 		}
@@ -57,4 +61,15 @@ func logged(log *slog.Logger, next http.Handler) http.Handler {
 		}
 		log.LogAttrs(ctx, level, "request", attrs...)
 	})
+}
+
+// traceID is the trace that a request belongs to, for records: what a trace's requests
+// have logged is shown with it.
+func traceID(h http.Header) string {
+	const version, digits = "00-", 32
+	rest, ok := strings.CutPrefix(h.Get("traceparent"), version)
+	if !ok || len(rest) < digits {
+		return ""
+	}
+	return rest[:digits]
 }

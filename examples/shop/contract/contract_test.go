@@ -45,6 +45,7 @@ func TestAnswersAndAccessRecords(t *testing.T) {
 			h, log := handle()
 			request := httptest.NewRequest(test.method, test.path, nil)
 			request.Header.Set("X-Request-Id", "r1")
+			request.Header.Set("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 			recorder := httptest.NewRecorder()
 			h.ServeHTTP(recorder, request)
 			var problem Problem
@@ -57,7 +58,7 @@ func TestAnswersAndAccessRecords(t *testing.T) {
 			if problem.Code != "" && (problem.Status != test.status || recorder.Header().Get("Content-Type") != "application/problem+json") {
 				t.Fatalf("%s is no problem: %v", recorder.Body, recorder.Header())
 			}
-			if !strings.Contains(log.String(), test.logged) || strings.Contains(log.String(), `"request_id":"r1"`) != (test.logged != "") {
+			if !strings.Contains(log.String(), test.logged) || strings.Contains(log.String(), `"request_id":"r1","trace_id":"0af7651916cd43dd8448eb211c80319c"`) != (test.logged != "") {
 				t.Fatalf("logged %s, want %s", log, test.logged)
 			}
 		})

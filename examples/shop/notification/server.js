@@ -89,8 +89,8 @@ function serve(store) {
     response.writeHead(status, { "Content-Type": status < 400 ? "application/json" : "application/problem+json", "Content-Length": Buffer.byteLength(data) });
     response.end(data);
     if (path === "/healthz") return;
-    const id = request.headers["x-request-id"];
-    log("request", { method: request.method, path, status, ms: Math.round((performance.now() - start) * 1000) / 1000, ...(id && { request_id: id }) });
+    const id = request.headers["x-request-id"], trace = request.headers.traceparent?.slice(3, 35);
+    log("request", { method: request.method, path, status, ms: Math.round((performance.now() - start) * 1000) / 1000, ...(id && { request_id: id }), ...(trace && { trace_id: trace }) });
   });
   server.keepAliveTimeout = 120_000; // longer than the pools of those who call
   async function stop() {

@@ -91,9 +91,9 @@ class Handler(BaseHTTPRequestHandler):
             status, body = self._outcome(routes.get(url.path), urllib.parse.parse_qs(url.query))
             self._write(status, body)
             if url.path != "/healthz":
-                request_id = self.headers.get("X-Request-Id")
+                ids = {"request_id": self.headers.get("X-Request-Id"), "trace_id": self.headers.get("traceparent", "")[3:35]}
                 log("request", method=self.command, path=url.path, status=status,
-                    ms=round((time.monotonic() - start) * 1000, 3), **({"request_id": request_id} if request_id else {}))
+                    ms=round((time.monotonic() - start) * 1000, 3), **{name: value for name, value in ids.items() if value})
         finally:
             self.server.begin(-1)
 
