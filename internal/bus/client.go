@@ -78,7 +78,9 @@ type answer struct {
 }
 
 // unseen are the data plane's own answers that say that no instance got the request.
-var unseen = set("no-ready-instance", "overloaded", "breaker-open", "bulkhead-full", "upstream-connect", "out-of-resources")
+// Banyan's own calls are refused where a connection was kept to an address which has
+// become another service's.
+var unseen = set("call-refused", "no-ready-instance", "overloaded", "breaker-open", "bulkhead-full", "upstream-connect", "out-of-resources")
 
 // post makes one delivery and judges what came of it.
 func (c *client) post(ctx context.Context, m message) (a answer) {

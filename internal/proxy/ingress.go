@@ -47,7 +47,11 @@ func (in *ingress) settings() *settings { return &in.entry.Load().settings }
 func (e *Engine) listen(t *table, sockets map[string]*link.Socket) {
 	for id, in := range e.listeners {
 		switch {
-		case t.listeners[id] == nil || sockets[id] != nil:
+		case t.listeners[id] == nil:
+			in.withdraw(t)
+			e.stopAccepting(in)
+		case sockets[id] != nil:
+			in.entry.Store(t.listeners[id])
 			e.stopAccepting(in)
 		default:
 			in.entry.Store(t.listeners[id])
@@ -71,6 +75,15 @@ func (e *Engine) listen(t *table, sockets map[string]*link.Socket) {
 func (in *ingress) open() (err error) {
 	in.ln, err = in.e.loops.Listen(in.sock, in.accepted)
 	return err
+}
+
+// withdraw refuses calls on the connections of an edge that there is no more: the next
+// edge may get its address, and who calls that on a connection which was kept means
+// another service.
+func (in *ingress) withdraw(t *table) {
+	if en := in.entry.Load(); en.Role == route.RoleEdge {
+		in.entry.Store(&entry{Listener: en.Listener, table: t, settings: en.settings})
+	}
 }
 
 // stopAccepting closes an ingress for new connections. e.mu is held.

@@ -27,6 +27,9 @@ func (x *exchange) serve(in *ingress) {
 	case en.Role == route.RoleEdge && en.edge != nil:
 		x.serveEdge(*en.edge)
 	default:
+		if in.leaving.Load() {
+			x.client.leave()
+		}
 		x.refuse(en)
 	}
 }
@@ -68,7 +71,9 @@ func (x *exchange) refuse(en *entry) {
 	if callee == "" {
 		callee = refusedCallee(x.req)
 	}
-	x.e.events.refused(en.Caller, callee)
+	if en.Caller != route.Platform { // which meant another, by a connection that it kept
+		x.e.events.refused(en.Caller, callee)
+	}
 	x.reqID = requestID(x.req)
 	x.trace = continueTrace(x.req) // it goes nowhere, and has a span all the same
 	x.edg = noEdge

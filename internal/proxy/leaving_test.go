@@ -3,12 +3,55 @@ package proxy
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"testing"
 	"time"
 
+	"github.com/banyanrun/banyan/internal/link"
 	"github.com/banyanrun/banyan/internal/route"
 )
+
+// TestEdgeLeaves: who has kept a connection to an edge that there is no more does not
+// reach the service which that led to. Another edge may have the address by now.
+func TestEdgeLeaves(t *testing.T) {
+	for name, c := range map[string]*http.Client{"h1": client(t), "h2": h2cClient(t)} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			r.service("old", route.HTTP1, "old-1", backend(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "old") }))
+			r.service("new", route.HTTP1, "new-1", backend(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "new") }))
+			edge := r.edge("x", "old", route.Policy{})
+			r.apply()
+			if _, body := get(t, c, edge); body != "old" {
+				t.Fatal(body)
+			}
+			addr := r.addrs["edge/x/old"]
+			r.snap.Edges, r.snap.Listeners = nil, nil
+			r.apply()
+			var sock *link.Socket
+			eventually(t, "the address is free", func() bool {
+				l, err := net.Listen("tcp", addr)
+				if err != nil {
+					return false
+				}
+				defer l.Close()
+				sock, err = link.SocketOf(l)
+				return err == nil
+			})
+			r.snap.Edges = []route.Edge{{Caller: "x", Callee: "new"}}
+			r.snap.Listeners = []route.Listener{{ID: "edge/x/new", Role: route.RoleEdge, Addr: addr, Caller: "x", Callee: "new"}}
+			r.fresh["edge/x/new"] = sock
+			r.apply()
+			resp, body := get(t, c, edge)
+			if body != "new" && (resp.StatusCode != http.StatusForbidden || resp.Header.Get("Banyan-Error") != string(CallRefused)) {
+				t.Errorf("%q %v", body, resp.Header)
+			}
+			if _, body := get(t, c, edge); body != "new" {
+				t.Errorf("%q from the new edge", body)
+			}
+		})
+	}
+}
 
 // TestClientLeavesAmidCachedAnswer: what it did not wait for is not kept.
 func TestClientLeavesAmidCachedAnswer(t *testing.T) {

@@ -33,8 +33,11 @@ func read(body io.Reader) ([]byte, error) {
 }
 
 // unseen are the data plane's own answers that say that no instance got the
-// request: as there is none that works, or as there is too much to do.
+// request: as there is none that works, or as there is too much to do. Banyan's own
+// calls are refused where a connection was kept to an address which has become another
+// service's.
 var unseen = map[string]machine.OutcomeKind{
+	"call-refused": machine.OutcomeAway,
 	"no-ready-instance": machine.OutcomeAway, "breaker-open": machine.OutcomeAway, "upstream-connect": machine.OutcomeAway,
 	"overloaded": machine.OutcomeLater, "bulkhead-full": machine.OutcomeLater, "out-of-resources": machine.OutcomeLater,
 }
