@@ -37,7 +37,7 @@ func read(body io.Reader) ([]byte, error) {
 // calls are refused where a connection was kept to an address which has become another
 // service's.
 var unseen = map[string]machine.OutcomeKind{
-	"call-refused": machine.OutcomeAway,
+	"call-refused":      machine.OutcomeAway,
 	"no-ready-instance": machine.OutcomeAway, "breaker-open": machine.OutcomeAway, "upstream-connect": machine.OutcomeAway,
 	"overloaded": machine.OutcomeLater, "bulkhead-full": machine.OutcomeLater, "out-of-resources": machine.OutcomeLater,
 }
