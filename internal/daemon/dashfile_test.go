@@ -23,7 +23,9 @@ func TestSecretsAreHidden(t *testing.T) {
 		"url: postgres://u:${secret.PG}@db/x":                                              "url: postgres://u:${secret.PG}@db/x",
 		"secrets: {STRIPE_KEY: {environment: STRIPE}}\nservices: {}\n":                     "secrets: {STRIPE_KEY: {environment: STRIPE}}\nservices: {}\n",
 		"gateway: {jwt: {jwks: \"${services.user.url}/x\"}}\n":                             "gateway: {jwt: {jwks: \"${services.user.url}/x\"}}\n",
-		"a: [hunter2": unreadable,
+		"routes: [{path: /, to: web, auth: required}]\ntopics: {a: {key: subject}}\n":      "routes: [{path: /, to: web, auth: required}]\ntopics: {a: {key: subject}}\n",
+		"environment: {key: hunter2}":                                                      "environment: {key: [hidden]}",
+		"a: [hunter2":                                                                      unreadable,
 	} {
 		if got := hideText(text); got != want {
 			t.Errorf("%q:\n got %q\nwant %q", text, got, want)

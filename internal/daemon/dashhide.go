@@ -17,6 +17,9 @@ const hidden = "[hidden]"
 var (
 	// secretNames are of keys whose values are not shown.
 	secretNames = regexp.MustCompile(`(?i)(secret|token|pass|pwd|credential|private|key|auth|dsn|salt|cookie|webhook|slack)`)
+	// plainNames look like them, and are the app file's own: whether a route asks who
+	// calls, what events are ordered by, the file that a certificate's key is in.
+	plainNames = map[string]bool{"auth": true, "key": true}
 	// passwordInURL is what stands between the user and the last @ of a URL's host.
 	passwordInURL = regexp.MustCompile(`(://[^/:@\s"']*:)([^/\s"']*)@`)
 	// reference is a value that is nothing but names of values: it is one of those
@@ -108,7 +111,7 @@ func (h hider) node(n ast.Node, below bool) {
 // environment is but the name of a variable.
 func hides(key string, value ast.Node) bool {
 	if isScalar(value) {
-		return secretNames.MatchString(key)
+		return secretNames.MatchString(key) && !plainNames[key]
 	}
 	return key == "environment" || key == "notify" || key == "export"
 }
