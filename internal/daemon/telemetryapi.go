@@ -53,23 +53,26 @@ func (t seenTelemetry) SearchTraces(ctx context.Context, text string, q store.Tr
 
 // Trace implements admin.Telemetry.
 func (t seenTelemetry) Trace(ctx context.Context, id signal.TraceID) ([]signal.Span, []signal.Log, bool, error) {
+	spans, logs, cut, err := t.TraceOf(ctx, id)
+	if err == nil && len(spans)+len(logs) == 0 {
+		err = fault.New(fault.NotFound, "nothing is kept of trace %s", id).
+			Fix("a span is there a second after it has ended; of what is old only a sample is kept")
+	}
+	return spans, logs, cut, err
+}
+
+// TraceOf returns what is kept of a trace, which may be nothing; cut: there is more.
+func (t seenTelemetry) TraceOf(ctx context.Context, id signal.TraceID) (spans []signal.Span, logs []signal.Log, cut bool, err error) {
 	r, err := t.room(ctx)
 	if err != nil {
 		return nil, nil, false, err
 	}
-	spans, cut, err := r.store.Trace(ctx, id)
+	spans, cut, err = r.store.Trace(ctx, id)
 	if err != nil {
 		return nil, nil, false, err
 	}
 	logs, more, err := r.store.LogsOf(ctx, id)
-	if err != nil {
-		return nil, nil, false, err
-	}
-	if len(spans)+len(logs) == 0 {
-		return nil, nil, false, fault.New(fault.NotFound, "nothing is kept of trace %s", id).
-			Fix("a span is there a second after it has ended; of what is old only a sample is kept")
-	}
-	return spans, logs, cut || more, nil
+	return spans, logs, cut || more, err
 }
 
 // SearchLogs implements admin.Telemetry.

@@ -64,20 +64,6 @@ func (b bundled) FindLogs(ctx context.Context, text string, from, to int64, curs
 	return found.Logs, found.Next, nil
 }
 
-// TraceOf implements bundle.Source.
-func (b bundled) TraceOf(ctx context.Context, id signal.TraceID) ([]signal.Span, []signal.Log, bool, error) {
-	r, err := b.room(ctx)
-	if err != nil {
-		return nil, nil, false, err
-	}
-	spans, cut, err := r.store.Trace(ctx, id)
-	if err != nil {
-		return nil, nil, false, err
-	}
-	logs, more, err := r.store.LogsOf(ctx, id)
-	return spans, logs, cut || more, err
-}
-
 // KnowsTrace implements bundle.Sink.
 func (b bundled) KnowsTrace(ctx context.Context, id signal.TraceID) (bool, error) {
 	r, err := b.room(ctx)
