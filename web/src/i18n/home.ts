@@ -29,7 +29,7 @@ const en = {
   noChanges: "Nothing has changed since the daemon started.",
   slowest: "Slowest routes",
   slowestWhy: "95th percentile, last 30 seconds",
-  noTraffic: { title: "No requests yet", text: "Send one through the gateway, and it appears here within a second." },
+  noTraffic: { title: "No requests in the last 30 seconds", text: "Send one through the gateway, and it appears here within a second." },
   change: {
     ready: (service: string, revision: string) => `${service} is ready${revision ? ` with revision ${revision}` : ""}`,
     started: (service: string, revision: string) => `${service} starts${revision ? ` revision ${revision}` : ""}`,
@@ -77,7 +77,7 @@ const ko: typeof en = {
   noChanges: "데몬이 시작된 뒤로 바뀐 것이 없습니다.",
   slowest: "가장 느린 경로",
   slowestWhy: "95번째 백분위수, 최근 30초",
-  noTraffic: { title: "아직 요청이 없습니다", text: "게이트웨이로 요청을 보내면 1초 안에 여기에 나타납니다." },
+  noTraffic: { title: "최근 30초 동안 요청이 없습니다", text: "게이트웨이로 요청을 보내면 1초 안에 여기에 나타납니다." },
   change: {
     ready: (service, revision) => `${service} 준비됨${revision ? ` (리비전 ${revision})` : ""}`,
     started: (service, revision) => `${service} 시작${revision ? ` (리비전 ${revision})` : ""}`,
